@@ -1,0 +1,1 @@
+//! Single calls on a state: eth_call, eth_estimateGas, eth_createAccessList.

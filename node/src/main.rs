@@ -1,0 +1,2 @@
+//! pervade
+fn main() {}

@@ -1,0 +1,19 @@
+//! Blocks, receipts, flat state, state trie, history and indices in RocksDB.
+mod block;
+mod changes;
+mod error;
+mod options;
+mod proof;
+mod storage;
+mod update;
+mod view;
+pub mod trie;
+
+pub use block::{Block, ExecutedBlock, LogFilter, Receipt, RecoveredBlock, Transaction, TransactionLocation};
+pub use changes::{Account, AccountChange, AccountState, SlotChange, StateChanges, StateReader};
+pub use error::StorageError;
+pub use options::{HistoryMode, StorageOptions};
+pub use proof::AccountProof;
+pub use storage::Storage;
+pub use update::StateUpdate;
+pub use view::StateView;
