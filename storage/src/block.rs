@@ -1,14 +1,13 @@
 //! Blocks as this project stores and passes them: alloy's types with senders and hash.
 use alloy_consensus::{EthereumTxEnvelope, Header, TxEip4844};
 use alloy_primitives::{Address, B256, Bloom, U256};
+use crate::Receipt;
 use std::sync::Arc;
 
 /// A transaction as it stands in a block (blob transactions without their sidecars).
 pub type Transaction = EthereumTxEnvelope<TxEip4844>;
 /// A block as it travels.
 pub type Block = alloy_consensus::Block<Transaction>;
-/// A receipt without its bloom filter, which is a function of the logs.
-pub type Receipt = alloy_consensus::EthereumReceipt;
 
 /// A block with what is costly to compute: its hash and the senders of its transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
