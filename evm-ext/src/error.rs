@@ -1,4 +1,5 @@
 //! Errors of this crate.
+use alloy_primitives::Bytes;
 use pervade_storage::StorageError;
 
 /// Why a block is invalid. The words follow the field of the header that is wrong.
@@ -15,12 +16,36 @@ pub enum BlockError {
     Storage(#[from] StorageError),
 }
 
-/// Why a call cannot be executed (not: that it reverted).
+/// Why a call has no result. Words are geth's, since clients look for them.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutionError {
     /// The transaction itself is invalid at this state.
     #[error("{0}")]
     InvalidTransaction(String),
+    /// It reverts whatever its gas limit is (only where success is asked for: gas estimation).
+    #[error("execution reverted")]
+    Reverted {
+        /// Output of REVERT.
+        output: Bytes,
+    },
+    /// It halts whatever its gas limit is (gas estimation).
+    #[error("{message}")]
+    Halted {
+        /// In geth's words.
+        message: String,
+    },
+    /// It runs out of gas even with the most that the sender's balance or the node's cap allows (gas estimation).
+    #[error("gas required exceeds allowance ({allowance})")]
+    GasAllowance {
+        /// That most.
+        allowance: u64,
+    },
+    /// Stopped at the time limit.
+    #[error("execution aborted (timeout = {limit_ms}ms)")]
+    Timeout {
+        /// The limit, milliseconds.
+        limit_ms: u64,
+    },
     /// The state could not be read.
     #[error(transparent)]
     Storage(#[from] StorageError),

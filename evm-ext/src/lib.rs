@@ -6,6 +6,10 @@ mod header;
 mod propose;
 mod recover;
 
+pub use call::{
+    AccessListResult, AccountOverride, BlockOverrides, CallEnvironment, CallOutcome, CallRequest, CallResult,
+    StateOverrides, call, create_access_list, estimate_gas, halt_message, revert_reason,
+};
 pub use error::{BlockError, ExecutionError};
 pub use execute::{BlockOutcome, execute_block};
 pub use header::validate_block;

@@ -1,1 +1,0 @@
-//! Single calls on a state: eth_call, eth_estimateGas, eth_createAccessList.
