@@ -1,5 +1,11 @@
 //! Every value that nodes must agree on.
-use alloy_primitives::{Address, address};
+//!
+//! A change to any of them makes another protocol: nodes that disagree compute different blocks. What the
+//! genesis file may choose is bounded here too. What an operator may turn is not here but in the node's
+//! configuration.
+use alloy_primitives::{Address, B256, Bytes, address, b256, bytes};
+
+// --- Accounts -------------------------------------------------------------------------------------------
 
 /// Account of the Thing Communication precompile.
 pub const THINGS_ADDRESS: Address = address!("0000000000000000000000000000000000007101");
@@ -9,3 +15,102 @@ pub const CONTRACT_DATABASE_ADDRESS: Address = address!("00000000000000000000000
 pub const SEMANTICS_ADDRESS: Address = address!("0000000000000000000000000000000000007103");
 /// Account of the Governance precompile.
 pub const GOVERNANCE_ADDRESS: Address = address!("0000000000000000000000000000000000007104");
+/// The four precompile accounts, in order of address.
+pub const PRECOMPILE_ADDRESSES: [Address; 4] =
+    [THINGS_ADDRESS, CONTRACT_DATABASE_ADDRESS, SEMANTICS_ADDRESS, GOVERNANCE_ADDRESS];
+/// Nonce of a precompile account in the genesis. Above zero, so that EIP-161 never takes the account for
+/// empty and deletes it with its storage.
+pub const PRECOMPILE_NONCE: u64 = 1;
+/// Code of a precompile account: `PUSH0 PUSH0 REVERT`. Solidity's check that a callee exists passes, and
+/// a call reverts where the precompile is not active.
+pub static PRECOMPILE_CODE: Bytes = bytes!("5f5ffd");
+
+/// Private key of the system account: `keccak256("pervade system account")`. Public on purpose: anybody may
+/// compute and sign the system transactions of a block; a block that has others is invalid.
+pub const SYSTEM_ACCOUNT_KEY: B256 = b256!("15562609bfaa659cd57b00fab65b526e73bb680b86bf11210307b301e8b93e21");
+/// Sender of system transactions: the address of [`SYSTEM_ACCOUNT_KEY`]. The pool refuses it.
+pub const SYSTEM_ACCOUNT: Address = address!("c0abf8222b10f1940c7e020a0499a3463cda0713");
+
+/// Code of the consolidation requests contract at `0x0000BBdDc7CE488642fb579F8B00f3a590007251` (EIP-7251).
+pub static CONSOLIDATION_REQUESTS_CODE: Bytes = bytes!(
+    "3373fffffffffffffffffffffffffffffffffffffffe1460d35760115f54807fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff1461019a57600182026001905f5b5f82111560685781019083028483029004916001019190604d565b9093900492505050366060146088573661019a573461019a575f5260205ff35b341061019a57600154600101600155600354806004026004013381556001015f358155600101602035815560010160403590553360601b5f5260605f60143760745fa0600101600355005b6003546002548082038060021160e7575060025b5f5b8181146101295782810160040260040181607402815460601b815260140181600101548152602001816002015481526020019060030154905260010160e9565b910180921461013b5790600255610146565b90505f6002555f6003555b5f54807fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff141561017357505f5b6001546001828201116101885750505f61018e565b01600190035b5f555f6001556074025ff35b5f5ffd"
+);
+
+// --- Validators -----------------------------------------------------------------------------------------
+
+/// Validators of a set. A commit certificate holds a signature of each, and each is checked.
+pub const VALIDATORS_MAX: usize = 128;
+/// Voting power of a whole set: leaves room for `3 * power` in 64 bits.
+pub const TOTAL_POWER_MAX: u64 = 1 << 60;
+/// Voting power of a validator that names none.
+pub const POWER_DEFAULT: u64 = 1;
+/// A compressed secp256k1 public key, bytes (SEC 1, 2.3.3).
+pub const PUBLIC_KEY_BYTES: usize = 33;
+
+// --- Time -----------------------------------------------------------------------------------------------
+
+/// Longest block period, milliseconds: a minute. Clients wait for receipts no longer than that.
+pub const BLOCK_PERIOD_MS_MAX: u64 = 60_000;
+/// Block period of a genesis that names none, milliseconds.
+pub const BLOCK_PERIOD_MS_DEFAULT: u64 = 500;
+/// Longest wait for an empty block, milliseconds: a day. Deadlines count in block time.
+pub const EMPTY_BLOCK_PERIOD_MS_MAX: u64 = 86_400_000;
+/// Wait for an empty block in a genesis that names none, milliseconds.
+pub const EMPTY_BLOCK_PERIOD_MS_DEFAULT: u64 = 10_000;
+
+// --- Gas and fees ---------------------------------------------------------------------------------------
+
+/// Gas of one transaction (EIP-7825).
+pub const TRANSACTION_GAS_MAX: u64 = 1 << 24;
+/// Smallest gas limit of a Pervade block: the largest transaction fits beside the largest system share.
+pub const GAS_LIMIT_MIN: u64 = 30_000_000;
+/// Largest gas limit of a Pervade block.
+pub const GAS_LIMIT_MAX: u64 = 10_000_000_000;
+/// Gas limit of a new network that names none.
+pub const GAS_LIMIT_DEFAULT: u64 = 200_000_000;
+/// Smallest share of the gas limit for system transactions, percent. Above zero: due work is never starved.
+pub const SYSTEM_GAS_SHARE_PERCENT_MIN: u64 = 5;
+/// Largest share of the gas limit for system transactions, percent.
+pub const SYSTEM_GAS_SHARE_PERCENT_MAX: u64 = 40;
+/// Share of the gas limit for system transactions of a genesis that names none, percent.
+pub const SYSTEM_GAS_SHARE_PERCENT_DEFAULT: u64 = 20;
+/// Largest minimum or fixed base fee, wei per gas: a million gwei, so that fees of whole blocks fit 128 bits.
+pub const BASE_FEE_MAX: u64 = 1_000_000_000_000_000;
+/// Base fee of the first block with EIP-1559, wei per gas.
+pub const INITIAL_BASE_FEE: u64 = 1_000_000_000;
+/// Minimum of the dynamic base fee of a genesis that names none, wei per gas.
+pub const BASE_FEE_MINIMUM_DEFAULT: u64 = 1_000_000;
+/// EIP-1559: the gas target is the gas limit divided by this.
+pub const BASE_FEE_ELASTICITY: u64 = 2;
+/// EIP-1559: the base fee changes by at most one part in this many a block.
+pub const BASE_FEE_MAX_CHANGE_DENOMINATOR: u64 = 8;
+
+// --- Genesis --------------------------------------------------------------------------------------------
+
+/// Size of a genesis file, bytes: five million accounts fit.
+pub const GENESIS_FILE_BYTES_MAX: u64 = 1 << 30;
+/// Blobs of a block in a blob schedule: far above any fork, and blob gas stays far from 64 bits.
+pub const BLOBS_PER_BLOCK_MAX: u64 = 65_536;
+/// Chain id of a development chain.
+pub const DEV_CHAIN_ID: u64 = 1337;
+/// Largest chain id: EIP-155's `chain_id * 2 + 36` must fit 64 bits (EIP-2294).
+pub const CHAIN_ID_MAX: u64 = u64::MAX / 2 - 36;
+
+const _: () = {
+    assert!(TOTAL_POWER_MAX <= u64::MAX / 3, "two thirds are computed as 3 * power > 2 * total");
+    assert!(TOTAL_POWER_MAX >= VALIDATORS_MAX as u64);
+    assert!(POWER_DEFAULT >= 1);
+    assert!(BLOCK_PERIOD_MS_DEFAULT <= BLOCK_PERIOD_MS_MAX);
+    assert!(BLOCK_PERIOD_MS_MAX <= EMPTY_BLOCK_PERIOD_MS_MAX);
+    assert!(BLOCK_PERIOD_MS_DEFAULT <= EMPTY_BLOCK_PERIOD_MS_DEFAULT);
+    assert!(EMPTY_BLOCK_PERIOD_MS_DEFAULT <= EMPTY_BLOCK_PERIOD_MS_MAX);
+    assert!(GAS_LIMIT_MIN <= GAS_LIMIT_DEFAULT && GAS_LIMIT_DEFAULT <= GAS_LIMIT_MAX);
+    assert!(GAS_LIMIT_MIN / 100 * (100 - SYSTEM_GAS_SHARE_PERCENT_MAX) >= TRANSACTION_GAS_MAX);
+    assert!(SYSTEM_GAS_SHARE_PERCENT_MIN > 0);
+    assert!(SYSTEM_GAS_SHARE_PERCENT_MIN <= SYSTEM_GAS_SHARE_PERCENT_DEFAULT);
+    assert!(SYSTEM_GAS_SHARE_PERCENT_DEFAULT <= SYSTEM_GAS_SHARE_PERCENT_MAX);
+    assert!(BASE_FEE_MINIMUM_DEFAULT <= BASE_FEE_MAX && INITIAL_BASE_FEE <= BASE_FEE_MAX);
+    assert!(BASE_FEE_ELASTICITY > 0 && BASE_FEE_MAX_CHANGE_DENOMINATOR > 0);
+    assert!(BLOBS_PER_BLOCK_MAX < u64::MAX / (1 << 20), "blob gas fits 64 bits with room");
+    assert!(DEV_CHAIN_ID <= CHAIN_ID_MAX);
+};
