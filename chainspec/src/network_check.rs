@@ -116,7 +116,7 @@ fn check_header(genesis: &Genesis, pervade: &PervadeConfig) -> Result<(), Refusa
         }
     }
     let expected = validator_set_hash(&pervade.validators);
-    if genesis.extra_data != expected.as_slice() {
+    if genesis.extra_data.as_ref() != expected.as_slice() {
         let reason = format!("must be the hash of config.pervade.validators; set it to {expected}");
         return Err(Refusal::new("extraData", reason));
     }

@@ -67,7 +67,7 @@ proptest! {
         let mut genesis = genesis();
         let mut found = Vec::new();
         pointers(&genesis, "", &mut found);
-        *genesis.pointer_mut(choice.get(&found)).unwrap() = value;
+        *genesis.pointer_mut(&found[choice.index(found.len())]).unwrap() = value;
         read(genesis.to_string().as_bytes())?;
     }
 
