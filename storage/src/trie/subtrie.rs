@@ -1,0 +1,153 @@
+//! [`Subtrie`]: everything below one position, before it is known how it hangs there, and [`Nodes`], which hangs it.
+use super::{changes, encode, node::hash_of, source::NodeSource};
+use alloy_primitives::Bytes;
+use alloy_trie::{Nibbles, nodes::RlpNode};
+use rayon::prelude::*;
+use std::borrow::Cow;
+
+/// From this many changes on, the children of a branch are worked on in parallel: some 50 us of work a child,
+/// far more than handing it to another thread costs.
+const PARALLEL_CHANGES_MIN: usize = 256;
+
+/// One key's new value; an empty one deletes, since tries cannot hold it.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    pub(super) path: Nibbles,
+    pub(super) value: &'a [u8],
+}
+
+/// All keys below a position. Paths are absolute: the same subtrie fits wherever a split or a collapse moves it to, and
+/// only when it is hung up is it decided what is written there. (A branch's own path never changes; if it is longer
+/// than the position, an extension leads to it.)
+pub(super) enum Subtrie<'a> {
+    Empty,
+    Leaf { path: Nibbles, value: Cow<'a, [u8]> },
+    Branch { path: Nibbles, node: RlpNode },
+}
+
+impl Subtrie<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// Whether this leaves a record at `at` before it is hung up: only a branch there does.
+    fn has_record_at(&self, at: &Nibbles) -> bool {
+        matches!(self, Self::Branch { path, node } if path == at && node.is_hash())
+    }
+}
+
+/// Writes nodes: encodes and hashes them and keeps account of the records.
+pub(super) struct Nodes<'s> {
+    pub(super) source: NodeSource<'s>,
+    /// In no order; a path may be vacated and then filled.
+    records: Vec<(Nibbles, Option<Bytes>)>,
+    rlp: Vec<u8>,
+}
+
+impl<'s> Nodes<'s> {
+    pub(super) fn new(source: NodeSource<'s>) -> Self {
+        Self { source, records: Vec::new(), rlp: Vec::new() }
+    }
+
+    pub(super) fn into_records(self) -> Vec<(Nibbles, Option<Bytes>)> {
+        self.records
+    }
+
+    /// Hangs `subtrie` at `at`, where `before` hung, and says how the parent names it (nothing if it is empty).
+    pub(super) fn hang(&mut self, at: &Nibbles, before: &[u8], subtrie: &Subtrie<'_>) -> RlpNode {
+        let node = match subtrie {
+            Subtrie::Empty => RlpNode::default(),
+            Subtrie::Leaf { path, value } => {
+                encode::leaf(&mut self.rlp, path, at.len(), value);
+                self.store(at)
+            }
+            Subtrie::Branch { path, node } if path == at => node.clone(),
+            Subtrie::Branch { path, node } => {
+                encode::extension(&mut self.rlp, path, at.len(), node);
+                self.store(at)
+            }
+        };
+        if hash_of(before).is_some() && !node.is_hash() {
+            self.records.push((*at, None));
+        }
+        node
+    }
+
+    /// Takes away what hung at `at`; `subtrie`, what has become of it, will hang elsewhere.
+    pub(super) fn vacate(&mut self, at: &Nibbles, before: &[u8], subtrie: &Subtrie<'_>) {
+        if hash_of(before).is_some() && !subtrie.has_record_at(at) {
+            self.records.push((*at, None));
+        }
+    }
+
+    /// Writes a branch. Whoever owns its position removes an older record there if this one needs none.
+    pub(super) fn branch(&mut self, path: &Nibbles, children: &[&[u8]; 16], value: &[u8]) -> RlpNode {
+        encode::branch(&mut self.rlp, children, value);
+        self.store(path)
+    }
+
+    fn store(&mut self, at: &Nibbles) -> RlpNode {
+        let node = encode::reference(&self.rlp, at.is_empty());
+        if node.is_hash() {
+            self.records.push((*at, Some(Bytes::copy_from_slice(&self.rlp))));
+        }
+        node
+    }
+
+    /// Runs `work` for each group, in parallel if there is much to do; results are in the order of the groups.
+    pub(super) fn for_each_child<'c, 'a, R: Send>(
+        &mut self,
+        groups: &[ChildChanges<'c, 'a>],
+        work: impl Fn(&mut Self, &ChildChanges<'c, 'a>) -> R + Sync,
+    ) -> Vec<R> {
+        let total: usize = groups.iter().map(|group| group.changes.len()).sum();
+        if total < PARALLEL_CHANGES_MIN || groups.len() < 2 {
+            return groups.iter().map(|group| work(self, group)).collect();
+        }
+        let source = self.source;
+        let forks: Vec<_> = groups
+            .par_iter()
+            .map(|group| {
+                let mut fork = Nodes::new(source);
+                let result = work(&mut fork, group);
+                changes::sort(&mut fork.records);
+                (result, fork.records)
+            })
+            .collect();
+        let mut results = Vec::with_capacity(forks.len());
+        self.records.reserve(forks.iter().map(|(_, records)| records.len()).sum());
+        for (result, records) in forks {
+            self.records.extend(records);
+            results.push(result);
+        }
+        results
+    }
+}
+
+/// The changes below one child of a branch.
+pub(super) struct ChildChanges<'c, 'a> {
+    pub(super) nibble: u8,
+    /// Path of the child.
+    pub(super) at: Nibbles,
+    pub(super) changes: &'c [Change<'a>],
+}
+
+/// Splits sorted changes below the branch at `path` by the nibble that follows; all their paths are longer.
+pub(super) fn by_child<'c, 'a>(path: &Nibbles, mut changes: &'c [Change<'a>]) -> Vec<ChildChanges<'c, 'a>> {
+    let mut groups = Vec::with_capacity(changes.len().min(16));
+    while let Some(nibble) = changes.first().and_then(|change| change.path.get(path.len())) {
+        let count = changes.partition_point(|change| change.path.get(path.len()) == Some(nibble));
+        // At least one, so that this ends even if a caller breaks the promise of order.
+        let (group, rest) = changes.split_at(count.max(1));
+        groups.push(ChildChanges { nibble, at: child_path(path, nibble), changes: group });
+        changes = rest;
+    }
+    groups
+}
+
+/// Path of a branch's child.
+pub(super) fn child_path(path: &Nibbles, nibble: u8) -> Nibbles {
+    let mut child = *path;
+    child.push_unchecked(nibble);
+    child
+}

@@ -1,0 +1,70 @@
+//! What all tests of the trie share: nodes in memory, and the oracle.
+mod cost;
+mod damage;
+mod random;
+mod speed;
+mod vectors;
+
+use super::{EMPTY_ROOT_HASH, Nibbles, NodeChanges, NodeReader, update_trie};
+use crate::StorageError;
+use alloy_primitives::{B256, Bytes};
+use alloy_trie::HashBuilder;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// One trie's records in memory, counting reads.
+#[derive(Default)]
+struct MemoryNodes {
+    records: BTreeMap<Nibbles, Bytes>,
+    reads: AtomicUsize,
+}
+
+impl NodeReader for MemoryNodes {
+    fn node(&self, _owner: Option<&B256>, path: &Nibbles) -> Result<Option<Bytes>, StorageError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(self.records.get(path).cloned())
+    }
+}
+
+impl MemoryNodes {
+    /// Checks on the way that nothing is deleted that is not there, and nothing written that is there already.
+    fn apply(&mut self, changes: NodeChanges) {
+        let mut last = None;
+        for (path, node) in changes {
+            assert!(last < Some(path), "changes are not ascending at {path:?}");
+            last = Some(path);
+            match node {
+                Some(rlp) => assert_ne!(self.records.insert(path, rlp.clone()), Some(rlp), "{path:?} did not change"),
+                None => assert!(self.records.remove(&path).is_some(), "no {path:?} to delete"),
+            }
+        }
+    }
+
+    fn take_reads(&self) -> usize {
+        self.reads.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// A change as [`update_trie`] takes it.
+type Change = (B256, Option<Vec<u8>>);
+
+/// A trie from nothing.
+fn build(leaves: &BTreeMap<B256, Vec<u8>>) -> (B256, MemoryNodes) {
+    let changes: Vec<Change> = leaves.iter().map(|(key, value)| (*key, Some(value.clone()))).collect();
+    let mut nodes = MemoryNodes::default();
+    let (root, records) = update_trie(&nodes, None, EMPTY_ROOT_HASH, &changes).unwrap();
+    assert_eq!(nodes.take_reads(), 0, "building from nothing reads nothing");
+    nodes.apply(records);
+    (root, nodes)
+}
+
+/// The root as alloy computes it from all leaves.
+fn oracle_root(leaves: &BTreeMap<B256, Vec<u8>>) -> B256 {
+    let mut builder = HashBuilder::default();
+    for (key, value) in leaves {
+        builder.add_leaf(Nibbles::unpack(key), value);
+    }
+    builder.root()
+}
