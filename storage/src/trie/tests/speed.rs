@@ -1,6 +1,6 @@
 //! Time of batches, printed for a look by hand: the work is mostly hashing, so a debug build with optimised
 //! dependencies already shows the order of magnitude.
-use super::{MemoryNodes, build};
+use super::MemoryNodes;
 use crate::trie::{EMPTY_ROOT_HASH, update_trie};
 use alloy_primitives::{B256, keccak256};
 use std::{collections::BTreeMap, time::Instant};
