@@ -1,4 +1,5 @@
 //! Errors of this crate.
+use crate::state::StateError;
 use alloy_primitives::Bytes;
 use pervade_storage::StorageError;
 
@@ -14,6 +15,12 @@ pub enum BlockError {
     /// The state could not be read: not the block's fault.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl From<StateError> for BlockError {
+    fn from(error: StateError) -> Self {
+        Self::Storage(error.0)
+    }
 }
 
 /// Why a call has no result. Words are geth's, since clients look for them.
@@ -49,4 +56,10 @@ pub enum ExecutionError {
     /// The state could not be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl From<StateError> for ExecutionError {
+    fn from(error: StateError) -> Self {
+        Self::Storage(error.0)
+    }
 }

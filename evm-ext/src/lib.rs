@@ -1,17 +1,49 @@
-//! Execution: revm with this project's precompiles, a pure function of state and block.
+//! Execution of blocks and calls: revm with this project's precompiles, a pure function of state and block.
+//!
+//! ```text
+//!                    recover_block      validate_block        execute_block
+//! encoded block --> senders, hash --> header, body rules --> receipts, state update --> ExecutedBlock
+//!                                                                  ^
+//! pool transactions --------------> propose_block -----------------'  (BlockExecutor on a BlockState)
+//! RPC questions ------------------> call, estimate_gas, create_access_list
+//! ```
+//!
+//! - The result depends on the parent state, the block and the chain specification, on nothing else: no clock, no map
+//!   order, no network. Only what is *not* part of a block has a clock: when a proposer stops taking transactions, and
+//!   when a call is given up.
+//! - All forks from Frontier to Osaka run through the same code; a block's forks come from the chain specification.
+//! - Nothing is written. A block's effect is a [`pervade_storage::StateUpdate`] that storage commits.
+//! - Seals (proof of work, commit certificates) are not looked at here.
 mod call;
+mod code_cache;
+mod environment;
 mod error;
+mod evm;
 mod execute;
+mod executor;
 mod header;
+mod precompiles;
 mod propose;
 mod recover;
+mod requests;
+mod rewards;
+mod roots;
+mod state;
+mod system;
 
 pub use call::{
     AccessListResult, AccountOverride, BlockOverrides, CallEnvironment, CallOutcome, CallRequest, CallResult,
     StateOverrides, call, create_access_list, estimate_gas, halt_message, revert_reason,
 };
+pub use code_cache::CODE_CACHE_BYTES_MAX;
+pub use environment::is_merged;
 pub use error::{BlockError, ExecutionError};
-pub use execute::{BlockOutcome, execute_block};
-pub use header::validate_block;
+pub use evm::{Control, PervadeContext, PervadeEvm};
+pub use execute::execute_block;
+pub use executor::{BlockExecutor, BlockOutcome, TransactionError};
+pub use header::{check_transaction_form, is_merged_after, validate_block};
+pub use precompiles::{Precompile, PrecompileCall, PrecompileError, PrecompileHost, PrecompileOutput, PrecompileSet};
 pub use propose::{Proposal, ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
 pub use recover::{recover_block, recover_senders};
+pub use state::{BlockState, StateError};
+pub use system::{SystemState, SystemTransactions};

@@ -39,6 +39,21 @@ pub trait StateReader: Send + Sync {
     fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError>;
 }
 
+impl<T: StateReader + ?Sized> StateReader for &T {
+    fn account(&self, address: &Address) -> Result<Option<Account>, StorageError> {
+        T::account(self, address)
+    }
+    fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StorageError> {
+        T::storage(self, address, slot)
+    }
+    fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError> {
+        T::code(self, code_hash)
+    }
+    fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError> {
+        T::block_hash(self, number)
+    }
+}
+
 /// A slot's value after a block. What it was before, storage reads itself.
 pub type SlotChange = U256;
 

@@ -3,6 +3,10 @@
 //! A call never changes anything: it runs on a throw-away block state over a [`StateView`], in the environment of one
 //! block, with overrides, a gas cap and a deadline. Its rules are a transaction's, but for the nonce, the sender's
 //! code (EIP-3607) and the block's gas limit, which a question need not respect.
+mod access_list;
+mod estimate;
+mod fees;
+mod machine;
 mod request;
 mod result;
 
@@ -11,6 +15,7 @@ pub use result::{AccessListResult, CallOutcome, CallResult, halt_message, revert
 
 use crate::ExecutionError;
 use alloy_consensus::Header;
+use machine::Machine;
 use pervade_chainspec::ChainSpec;
 use pervade_storage::StateView;
 use std::time::Duration;
@@ -39,8 +44,11 @@ pub struct CallEnvironment<'a> {
 /// # Errors
 /// [`ExecutionError::InvalidTransaction`] with geth's words (insufficient funds, fee cap below the base fee, intrinsic
 /// gas too low ...), [`ExecutionError::Timeout`], or a failed read.
-pub fn call(_environment: &CallEnvironment<'_>, _request: &CallRequest) -> Result<CallResult, ExecutionError> {
-    todo!()
+pub fn call(environment: &CallEnvironment<'_>, request: &CallRequest) -> Result<CallResult, ExecutionError> {
+    let mut machine = Machine::new(environment, ())?;
+    let gas_limit = request.gas.unwrap_or(environment.gas_max).min(environment.gas_max);
+    let transaction = machine.transaction(environment.spec.chain_id(), request, gas_limit)?;
+    Ok(machine.run(transaction)?.into())
 }
 
 /// The least gas limit with which the call succeeds, within 1.5 % (`eth_estimateGas`).
@@ -48,8 +56,8 @@ pub fn call(_environment: &CallEnvironment<'_>, _request: &CallRequest) -> Resul
 /// # Errors
 /// As [`call`], and [`ExecutionError::Reverted`], [`ExecutionError::Halted`] or [`ExecutionError::GasAllowance`] when
 /// no gas limit makes it succeed.
-pub fn estimate_gas(_environment: &CallEnvironment<'_>, _request: &CallRequest) -> Result<u64, ExecutionError> {
-    todo!()
+pub fn estimate_gas(environment: &CallEnvironment<'_>, request: &CallRequest) -> Result<u64, ExecutionError> {
+    estimate::estimate(environment, request)
 }
 
 /// The accounts and slots that the call touches, as an access list with which it touches no others
@@ -58,8 +66,8 @@ pub fn estimate_gas(_environment: &CallEnvironment<'_>, _request: &CallRequest) 
 /// # Errors
 /// As [`call`]; a reverting or halting call is told in [`AccessListResult::error`].
 pub fn create_access_list(
-    _environment: &CallEnvironment<'_>,
-    _request: &CallRequest,
+    environment: &CallEnvironment<'_>,
+    request: &CallRequest,
 ) -> Result<AccessListResult, ExecutionError> {
-    todo!()
+    access_list::create(environment, request)
 }

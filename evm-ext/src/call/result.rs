@@ -2,7 +2,14 @@
 use alloy_eips::eip2930::AccessList;
 use alloy_primitives::Bytes;
 use alloy_sol_types::{Panic, Revert, SolError};
-use revm::context::result::{HaltReason, OutOfGasError};
+use revm::{
+    context::{
+        BlockEnv, TxEnv,
+        result::{ExecutionResult, HaltReason, OutOfGasError},
+    },
+    context_interface::result::InvalidTransaction,
+    primitives::eip3860::MAX_INITCODE_SIZE,
+};
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +42,20 @@ pub struct CallResult {
     pub gas_used: u64,
     /// Gas used at the highest point, before refunds.
     pub gas_spent: u64,
+}
+
+impl From<ExecutionResult> for CallResult {
+    fn from(result: ExecutionResult) -> Self {
+        let (gas, outcome) = match result {
+            ExecutionResult::Success { gas, output, .. } => (gas, CallOutcome::Success { output: output.into_data() }),
+            ExecutionResult::Revert { gas, output, .. } => (gas, CallOutcome::Revert { output }),
+            ExecutionResult::Halt { gas, reason, .. } => {
+                let out_of_gas = matches!(reason, HaltReason::OutOfGas(_));
+                (gas, CallOutcome::Halt { message: halt_message(&reason), out_of_gas })
+            }
+        };
+        Self { outcome, gas_used: gas.tx_gas_used(), gas_spent: gas.total_gas_spent() }
+    }
 }
 
 /// Answer of `eth_createAccessList`.
@@ -76,5 +97,39 @@ pub fn halt_message(reason: &HaltReason) -> String {
         HaltReason::StateChangeDuringStaticCall | HaltReason::CallNotAllowedInsideStatic => "write protection".into(),
         HaltReason::PrecompileErrorWithContext(message) => message.clone(),
         other => format!("{other:?}"),
+    }
+}
+
+/// Why a call's transaction is invalid, in geth's words.
+pub(super) fn invalid_message(invalid: &InvalidTransaction, tx: &TxEnv, block: &BlockEnv) -> String {
+    use InvalidTransaction as Invalid;
+    let from = tx.caller;
+    match invalid {
+        Invalid::LackOfFundForMaxFee { fee, balance } => {
+            format!("insufficient funds for gas * price + value: address {from} have {balance} want {fee}")
+        }
+        Invalid::CallGasCostMoreThanGasLimit { initial_gas, gas_limit } => {
+            format!("intrinsic gas too low: have {gas_limit}, want {initial_gas}")
+        }
+        Invalid::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => {
+            format!("insufficient gas for floor data gas cost: have {gas_limit}, want {gas_floor}")
+        }
+        Invalid::GasPriceLessThanBasefee => {
+            let (max_fee, base_fee) = (tx.gas_price, block.basefee);
+            format!(
+                "max fee per gas less than block base fee: address {from}, maxFeePerGas: {max_fee}, baseFee: {base_fee}"
+            )
+        }
+        Invalid::PriorityFeeGreaterThanMaxFee => {
+            let (tip, max_fee) = (tx.gas_priority_fee.unwrap_or_default(), tx.gas_price);
+            format!(
+                "max priority fee per gas higher than max fee per gas: address {from}, maxPriorityFeePerGas: {tip}, \
+                 maxFeePerGas: {max_fee}"
+            )
+        }
+        Invalid::CreateInitCodeSizeLimit => {
+            format!("max initcode size exceeded: code size {} limit {MAX_INITCODE_SIZE}", tx.data.len())
+        }
+        other => other.to_string(),
     }
 }

@@ -1,0 +1,253 @@
+//! The EVM set up for questions instead of transactions.
+use super::{CallEnvironment, CallRequest, fees, result::invalid_message};
+use crate::{
+    ExecutionError,
+    environment::{environment, is_merged},
+    evm::{Control, PervadeContext, PervadeEvm, build},
+    precompiles::{PrecompileSet, Precompiles},
+    state::{BlockState, StateError},
+};
+use alloy_primitives::{Address, TxKind, U256};
+use pervade_storage::{StateReader, StateView};
+use revm::{
+    ExecuteEvm, Inspector,
+    bytecode::Bytecode,
+    context::{TxEnv, result::EVMError, result::ExecutionResult, result::HaltReason},
+    context_interface::{
+        ContextTr, JournalTr, journaled_state::account::JournaledAccountTr, result::InvalidTransaction,
+    },
+    handler::{EvmTr, Handler, pre_execution::calculate_caller_fee, validation::validate_env},
+    inspector::InspectorHandler,
+    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+    primitives::keccak256,
+};
+use std::{marker::PhantomData, time::Instant};
+
+/// Runs one request as often as needed. Nothing is ever committed to its state.
+pub(super) struct Machine<'a, I = ()> {
+    evm: PervadeEvm<&'a StateView, I>,
+    limit_ms: u64,
+}
+
+impl<'a, I> Machine<'a, I> {
+    /// Applies the environment's overrides.
+    pub(super) fn new(environment_of_call: &CallEnvironment<'a>, inspector: I) -> Result<Self, ExecutionError> {
+        let CallEnvironment { spec, view, header, block_overrides, state_overrides, time_max, .. } =
+            environment_of_call;
+        let mut header = alloy_consensus::Header::clone(header);
+        let merged = is_merged(spec, &header);
+        header.number = block_overrides.number.map_or(header.number, |number| number.saturating_to());
+        header.timestamp = block_overrides.time.unwrap_or(header.timestamp);
+        let forks = spec.forks_at(header.number, header.timestamp, merged);
+        let (mut cfg, mut block) = environment(spec.chain_id(), &forks, &header);
+        block.number = block_overrides.number.unwrap_or(block.number);
+        block.difficulty = block_overrides.difficulty.unwrap_or(block.difficulty);
+        block.gas_limit = block_overrides.gas_limit.unwrap_or(block.gas_limit);
+        block.beneficiary = block_overrides.coinbase.unwrap_or(block.beneficiary);
+        block.prevrandao = block_overrides.random.or(block.prevrandao);
+        block.basefee = block_overrides.base_fee.unwrap_or(block.basefee);
+        if let (Some(price), Some(blob)) = (block_overrides.blob_base_fee, &mut block.blob_excess_gas_and_price) {
+            blob.blob_gasprice = price;
+        }
+        // Questions may ask for more than a transaction may (EIP-7825), and need no nonce.
+        cfg.tx_gas_limit_cap = Some(u64::MAX);
+        cfg.disable_nonce_check = true;
+
+        let mut precompiles = Precompiles::new(cfg.spec, PrecompileSet::active(spec, &forks));
+        let mut state = BlockState::new(*view);
+        for (address, change) in state_overrides {
+            let mut info = state.account(*address)?.cloned().unwrap_or_default();
+            info.balance = change.balance.unwrap_or(info.balance);
+            info.nonce = change.nonce.unwrap_or(info.nonce);
+            if let Some(code) = &change.code {
+                info.code_hash = keccak256(code);
+                let bytecode = Bytecode::new_raw_checked(code.clone());
+                info.code = Some(bytecode.unwrap_or_else(|_| Bytecode::new_legacy(code.clone())));
+            }
+            if change.state.is_some() && change.state_diff.is_some() {
+                return Err(refused(format!("account {address} has both 'state' and 'stateDiff'")));
+            }
+            state.set_account(*address, info)?;
+            for (slots, whole) in [(&change.state, true), (&change.state_diff, false)] {
+                if let Some(slots) = slots {
+                    state.set_slots(*address, slots, whole)?;
+                }
+            }
+            if let Some(to) = change.move_precompile_to
+                && !precompiles.relocate(*address, to)
+            {
+                return Err(refused(format!("account {address} is not a precompile")));
+            }
+        }
+        let control = Control::until(Instant::now().checked_add(*time_max).unwrap_or_else(Instant::now));
+        let evm = build(state, cfg, block, precompiles, inspector, control);
+        Ok(Self { evm, limit_ms: u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX) })
+    }
+
+    /// The request as a transaction with this gas limit. Free requests see no fees (`BASEFEE` is zero), as in geth.
+    pub(super) fn transaction(
+        &mut self,
+        spec_chain_id: u64,
+        request: &CallRequest,
+        gas_limit: u64,
+    ) -> Result<TxEnv, ExecutionError> {
+        if let Some(have) = request.chain_id.filter(|id| *id != spec_chain_id) {
+            return Err(refused(format!("chainId does not match node's (have={have}, want={spec_chain_id})")));
+        }
+        let fees = fees::of(request)?;
+        if fees.is_free() {
+            self.evm.ctx.block.basefee = 0;
+        }
+        if fees.max_per_blob_gas == 0
+            && let Some(blob) = &mut self.evm.ctx.block.blob_excess_gas_and_price
+        {
+            blob.blob_gasprice = 0;
+        }
+        let mut transaction = TxEnv {
+            tx_type: fees::transaction_type(request),
+            caller: request.from.unwrap_or_default(),
+            gas_limit,
+            gas_price: fees.max_per_gas,
+            gas_priority_fee: fees.max_priority_per_gas,
+            max_fee_per_blob_gas: fees.max_per_blob_gas,
+            kind: request.to.map_or(TxKind::Create, TxKind::Call),
+            value: request.value.unwrap_or_default(),
+            data: request.input.clone(),
+            chain_id: Some(spec_chain_id),
+            access_list: request.access_list.clone().unwrap_or_default(),
+            blob_hashes: request.blob_versioned_hashes.clone().unwrap_or_default(),
+            ..TxEnv::default()
+        };
+        if let Some(authorizations) = &request.authorization_list {
+            transaction.set_signed_authorization(authorizations.clone());
+        }
+        Ok(transaction)
+    }
+
+    /// Runs a transaction without an inspector.
+    pub(super) fn run(&mut self, transaction: TxEnv) -> Result<ExecutionResult, RunError> {
+        self.evm.ctx.tx = transaction;
+        let result = CallHandler(PhantomData).run(&mut self.evm);
+        self.finish(result)
+    }
+
+    /// Runs a transaction under the inspector.
+    pub(super) fn inspect(&mut self, transaction: TxEnv) -> Result<ExecutionResult, RunError>
+    where
+        I: Inspector<PervadeContext<&'a StateView>, EthInterpreter>,
+    {
+        self.evm.ctx.tx = transaction;
+        let result = CallHandler(PhantomData).inspect_run(&mut self.evm);
+        self.finish(result)
+    }
+
+    /// An account before the call.
+    pub(super) fn account(&mut self, address: Address) -> Result<(u64, U256, bool), ExecutionError> {
+        let account = self.evm.ctx.journaled_state.database.account(address)?;
+        Ok(account.map_or((0, U256::ZERO, false), |info| (info.nonce, info.balance, !info.is_empty_code_hash())))
+    }
+
+    /// The machine's inspector.
+    pub(super) const fn inspector_mut(&mut self) -> &mut I {
+        &mut self.evm.inspector
+    }
+
+    /// The machine itself.
+    pub(super) const fn evm(&self) -> &PervadeEvm<&'a StateView, I> {
+        &self.evm
+    }
+
+    fn finish(&mut self, result: Result<ExecutionResult, EVMError<StateError>>) -> Result<ExecutionResult, RunError> {
+        // Drops what the call changed; the state keeps what it read.
+        self.evm.finalize();
+        self.evm.ctx.error = Ok(());
+        let error = match result {
+            Ok(result) => return Ok(result),
+            Err(error) => error,
+        };
+        let control = &mut self.evm.ctx.chain;
+        if control.expired() {
+            return Err(ExecutionError::Timeout { limit_ms: self.limit_ms }.into());
+        }
+        if let Some(failure) = control.take_failure() {
+            return Err(ExecutionError::Storage(failure.0).into());
+        }
+        match error {
+            EVMError::Database(error) => Err(ExecutionError::Storage(error.0).into()),
+            EVMError::Transaction(
+                invalid @ (InvalidTransaction::CallGasCostMoreThanGasLimit { .. }
+                | InvalidTransaction::GasFloorMoreThanGasLimit { .. }),
+            ) => Err(RunError::TooLittleGas(refused(invalid_message(&invalid, &self.evm.ctx.tx, &self.evm.ctx.block)))),
+            EVMError::Transaction(invalid) => {
+                Err(refused(invalid_message(&invalid, &self.evm.ctx.tx, &self.evm.ctx.block)).into())
+            }
+            other => Err(refused(other.to_string()).into()),
+        }
+    }
+}
+
+/// Why a run gave no result.
+pub(super) enum RunError {
+    /// The gas limit does not even cover the intrinsic gas: more could do.
+    TooLittleGas(ExecutionError),
+    /// Anything else.
+    Other(ExecutionError),
+}
+
+impl From<ExecutionError> for RunError {
+    fn from(error: ExecutionError) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<RunError> for ExecutionError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::TooLittleGas(error) | RunError::Other(error) => error,
+        }
+    }
+}
+
+fn refused(message: String) -> ExecutionError {
+    ExecutionError::InvalidTransaction(message)
+}
+
+/// Mainnet's rules without two that bind only transactions: the block's gas limit, and that senders have no code
+/// (EIP-3607).
+struct CallHandler<R, I>(PhantomData<(R, I)>);
+
+impl<R: StateReader, I> Handler for CallHandler<R, I> {
+    type Evm = PervadeEvm<R, I>;
+    type Error = EVMError<StateError>;
+    type HaltReason = HaltReason;
+
+    fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
+        let context = evm.ctx();
+        let gas_limit = std::mem::replace(&mut context.block.gas_limit, u64::MAX);
+        let result = validate_env(&mut *context);
+        context.block.gas_limit = gas_limit;
+        result
+    }
+
+    fn validate_against_state_and_deduct_caller(
+        &self,
+        evm: &mut Self::Evm,
+        _gas: &mut InitialAndFloorGas,
+    ) -> Result<(), Self::Error> {
+        let (block, tx, cfg, journal, _, _) = evm.ctx().all_mut();
+        let mut caller = journal.load_account_with_code_mut(tx.caller)?.data;
+        let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
+        caller.set_balance(balance);
+        if tx.kind.is_call() {
+            caller.bump_nonce();
+        }
+        Ok(())
+    }
+}
+
+impl<R: StateReader, I> InspectorHandler for CallHandler<R, I>
+where
+    I: Inspector<PervadeContext<R>, EthInterpreter>,
+{
+    type IT = EthInterpreter;
+}

@@ -1,0 +1,106 @@
+//! The EVM as this crate runs it: revm's mainnet rules, our precompiles, an optional inspector and a deadline.
+use crate::{precompiles::Precompiles, state::BlockState, state::StateError};
+use pervade_storage::StateReader;
+use revm::{
+    Context, Journal,
+    bytecode::opcode,
+    context::{BlockEnv, CfgEnv, Evm, FrameStack, LocalContext, TxEnv},
+    context_interface::{JournalTr, context::ContextError},
+    handler::{EthFrame, instructions::EthInstructions},
+    interpreter::{
+        Instruction, InstructionContext, InstructionExecResult, InstructionResult, interpreter::EthInterpreter,
+    },
+};
+use std::time::Instant;
+
+/// What instructions and precompiles see.
+pub type PervadeContext<R> = Context<BlockEnv, TxEnv, CfgEnv, BlockState<R>, Journal<BlockState<R>>, Control>;
+
+/// The machine.
+pub type PervadeEvm<R, I = ()> =
+    Evm<PervadeContext<R>, I, EthInstructions<EthInterpreter, PervadeContext<R>>, Precompiles, EthFrame>;
+
+/// Jumps and calls between two looks at the clock.
+const TICKS_PER_LOOK: u32 = 1024;
+/// Price of JUMPDEST (Yellow Paper, G_jumpdest).
+const JUMPDEST_GAS: u16 = 1;
+
+/// What ends an execution from outside of its rules. Blocks run without a deadline.
+#[derive(Debug, Default)]
+pub struct Control {
+    deadline: Option<Instant>,
+    ticks: u32,
+    expired: bool,
+    failure: Option<StateError>,
+}
+
+impl Control {
+    /// Stops what runs at this time.
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..Self::default() }
+    }
+
+    /// Whether the deadline ended the execution.
+    pub fn expired(&self) -> bool {
+        self.expired
+    }
+
+    /// The failed read of a precompile, if one ended the execution.
+    pub fn take_failure(&mut self) -> Option<StateError> {
+        self.failure.take()
+    }
+
+    /// Keeps the failure for whoever started the execution; the text is for revm.
+    pub(crate) fn fail(&mut self, error: StateError) -> String {
+        let text = error.to_string();
+        self.failure = Some(error);
+        text
+    }
+
+    /// Every loop passes here: through a JUMPDEST or a call. What lies between is bounded by the size of code.
+    pub(crate) fn tick(&mut self) -> Result<(), String> {
+        let Some(deadline) = self.deadline else { return Ok(()) };
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(TICKS_PER_LOOK) && Instant::now() >= deadline {
+            self.expired = true;
+        }
+        if self.expired { Err("deadline".into()) } else { Ok(()) }
+    }
+}
+
+/// A machine for one block, or for one call.
+pub(crate) fn build<R: StateReader, I>(
+    state: BlockState<R>,
+    cfg: CfgEnv,
+    block: BlockEnv,
+    precompiles: Precompiles,
+    inspector: I,
+    control: Control,
+) -> PervadeEvm<R, I> {
+    let spec = cfg.spec;
+    let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
+    if control.deadline.is_some() {
+        instruction.insert_instruction(opcode::JUMPDEST, Instruction::new(checked_jumpdest::<R>), JUMPDEST_GAS);
+    }
+    let mut journaled_state = Journal::new(state);
+    journaled_state.set_spec_id(spec);
+    let ctx = Context {
+        block,
+        tx: TxEnv::default(),
+        cfg,
+        journaled_state,
+        chain: control,
+        local: LocalContext::default(),
+        error: Ok(()),
+    };
+    Evm { ctx, inspector, instruction, precompiles, frame_stack: FrameStack::new_prealloc(8) }
+}
+
+fn checked_jumpdest<R: StateReader>(
+    context: InstructionContext<'_, PervadeContext<R>, EthInterpreter>,
+) -> InstructionExecResult {
+    context.host.chain.tick().map_err(|text| {
+        context.host.error = Err(ContextError::Custom(text));
+        InstructionResult::FatalExternalError
+    })
+}

@@ -1,0 +1,281 @@
+//! [`BlockState`]: the state while a block is executed.
+//!
+//! ```text
+//! StateReader (parent state) --> BlockState --> revm journal (one transaction)
+//!                                    ^------------- commit after each transaction
+//!                                    '--> StateChanges (sorted, only what differs from the parent)
+//! ```
+use crate::code_cache::CodeCache;
+use alloy_consensus::EMPTY_ROOT_HASH;
+use alloy_primitives::{
+    Address, B256, KECCAK256_EMPTY, U256,
+    map::{AddressMap, B256Map, Entry},
+};
+use pervade_storage::{Account as StoredAccount, AccountChange, AccountState, StateChanges, StateReader, StorageError};
+use revm::{
+    Database, DatabaseCommit,
+    bytecode::Bytecode,
+    database_interface::DBErrorMarker,
+    primitives::StorageKeyMap,
+    state::{Account, AccountInfo},
+};
+use std::collections::BTreeMap;
+
+/// A failed read in the middle of an execution.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StateError(#[from] pub StorageError);
+
+impl DBErrorMarker for StateError {}
+
+/// Accounts, slots and code that a block has read and written so far.
+pub struct BlockState<R> {
+    reader: R,
+    accounts: AddressMap<CachedAccount>,
+    /// Code created in this block.
+    code: B256Map<Bytecode>,
+}
+
+struct CachedAccount {
+    /// In the parent state.
+    parent: Option<StoredAccount>,
+    /// Now.
+    info: Option<AccountInfo>,
+    /// No slot of the parent state holds any more.
+    storage_gone: bool,
+    slots: StorageKeyMap<CachedSlot>,
+}
+
+#[derive(Clone, Copy)]
+struct CachedSlot {
+    parent: U256,
+    value: U256,
+}
+
+impl<R: StateReader> BlockState<R> {
+    /// Starts from the parent state.
+    pub fn new(reader: R) -> Self {
+        Self { reader, accounts: AddressMap::default(), code: B256Map::default() }
+    }
+
+    /// The parent state.
+    pub const fn reader(&self) -> &R {
+        &self.reader
+    }
+
+    /// The account now; `None` if it does not exist.
+    pub fn account(&mut self, address: Address) -> Result<Option<&AccountInfo>, StateError> {
+        Ok(self.cached(address)?.info.as_ref())
+    }
+
+    /// Adds to a balance outside of transactions (rewards, withdrawals). `clear_empty`: EIP-161 holds, so that an
+    /// account which is empty afterwards does not exist; before, even nothing creates it.
+    pub fn add_balance(&mut self, address: Address, wei: U256, clear_empty: bool) -> Result<(), StateError> {
+        let account = self.cached(address)?;
+        let mut info = account.info.clone().unwrap_or_default();
+        info.balance = info.balance.saturating_add(wei);
+        if clear_empty && info.is_empty() {
+            account.remove();
+        } else {
+            account.info = Some(info);
+        }
+        Ok(())
+    }
+
+    /// Takes the whole balance of an account (DAO fork).
+    pub fn drain_balance(&mut self, address: Address) -> Result<U256, StateError> {
+        Ok(match &mut self.cached(address)?.info {
+            Some(info) => std::mem::take(&mut info.balance),
+            None => U256::ZERO,
+        })
+    }
+
+    /// Replaces an account's fields (state overrides of calls).
+    pub fn set_account(&mut self, address: Address, info: AccountInfo) -> Result<(), StateError> {
+        self.cached(address)?.info = Some(info);
+        Ok(())
+    }
+
+    /// Replaces an account's storage, all of it or single slots (state overrides of calls).
+    pub fn set_slots(
+        &mut self,
+        address: Address,
+        slots: &BTreeMap<U256, U256>,
+        whole_storage: bool,
+    ) -> Result<(), StateError> {
+        let account = self.cached(address)?;
+        if whole_storage {
+            account.storage_gone = true;
+            account.slots.clear();
+        }
+        for (slot, value) in slots {
+            account.slots.insert(*slot, CachedSlot { parent: U256::ZERO, value: *value });
+        }
+        Ok(())
+    }
+
+    /// What differs from the parent state. Can be asked for between transactions.
+    pub fn changes(&self) -> StateChanges {
+        let mut accounts: Vec<(Address, AccountChange)> =
+            self.accounts.iter().filter_map(|(address, account)| Some((*address, account.change()?))).collect();
+        accounts.sort_unstable_by_key(|(address, _)| *address);
+        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        StateChanges { accounts: accounts.into_iter().collect(), code }
+    }
+
+    fn cached(&mut self, address: Address) -> Result<&mut CachedAccount, StateError> {
+        cached(&mut self.accounts, &self.reader, address)
+    }
+}
+
+fn cached<'a, R: StateReader>(
+    accounts: &'a mut AddressMap<CachedAccount>,
+    reader: &R,
+    address: Address,
+) -> Result<&'a mut CachedAccount, StateError> {
+    match accounts.entry(address) {
+        Entry::Occupied(entry) => Ok(entry.into_mut()),
+        Entry::Vacant(entry) => Ok(entry.insert(CachedAccount::new(reader.account(&address)?))),
+    }
+}
+
+impl CachedAccount {
+    fn new(parent: Option<StoredAccount>) -> Self {
+        let info = parent.map(|account| AccountInfo {
+            nonce: account.nonce,
+            balance: account.balance,
+            code_hash: account.code_hash,
+            code: (account.code_hash == KECCAK256_EMPTY).then(Bytecode::default),
+            account_id: None,
+        });
+        Self { parent, info, storage_gone: parent.is_none(), slots: StorageKeyMap::default() }
+    }
+
+    fn remove(&mut self) {
+        self.info = None;
+        self.storage_gone = true;
+        self.slots.clear();
+    }
+
+    /// The account's fields now, without what is only in memory.
+    fn after(&self) -> Option<AccountState> {
+        self.info.as_ref().map(|info| AccountState {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: if info.code_hash.is_zero() { KECCAK256_EMPTY } else { info.code_hash },
+        })
+    }
+
+    /// How it differs from the parent state; `None` if it does not.
+    fn change(&self) -> Option<AccountChange> {
+        let before = self.parent.map(|account| AccountState {
+            nonce: account.nonce,
+            balance: account.balance,
+            code_hash: account.code_hash,
+        });
+        let after = self.after();
+        let wiped = self.storage_gone && self.parent.is_some_and(|account| account.storage_root != EMPTY_ROOT_HASH);
+        let written = |slot: &&CachedSlot| match self.storage_gone {
+            true => !slot.value.is_zero(),
+            false => slot.value != slot.parent,
+        };
+        if before == after && !wiped && !self.slots.values().any(|slot| written(&slot)) {
+            return None;
+        }
+        let storage =
+            self.slots.iter().filter(|(_, slot)| written(slot)).map(|(slot, cached)| (*slot, cached.value)).collect();
+        Some(AccountChange { after, wiped, storage })
+    }
+}
+
+impl<R: StateReader> Database for BlockState<R> {
+    type Error = StateError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let account = self.cached(address)?;
+        let mut info = account.info.clone();
+        if let Some(info) = &mut info
+            && info.nonce == 0
+            && info.code_hash == KECCAK256_EMPTY
+            && !account.storage_gone
+            && account.parent.is_some_and(|parent| parent.storage_root != EMPTY_ROOT_HASH)
+        {
+            // EIP-7610: no contract may be created where slots are. revm compares the code hash with the hash of
+            // nothing; zero means "no code" to it everywhere else.
+            info.code_hash = B256::ZERO;
+        }
+        Ok(info)
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StateError> {
+        if let Some(code) = self.code.get(&code_hash) {
+            return Ok(code.clone());
+        }
+        if let Some(code) = CodeCache::shared().get(&code_hash) {
+            return Ok(code);
+        }
+        let bytes = self.reader.code(&code_hash)?;
+        // Before London a contract could begin like a delegation (EIP-7702) without being one.
+        let code = Bytecode::new_raw_checked(bytes.clone()).unwrap_or_else(|_| Bytecode::new_legacy(bytes));
+        CodeCache::shared().insert(code_hash, code.clone());
+        Ok(code)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let account = cached(&mut self.accounts, &self.reader, address)?;
+        match account.slots.entry(slot) {
+            Entry::Occupied(entry) => Ok(entry.get().value),
+            Entry::Vacant(_) if account.storage_gone => Ok(U256::ZERO),
+            Entry::Vacant(entry) => {
+                let value = self.reader.storage(&address, &slot)?;
+                entry.insert(CachedSlot { parent: value, value });
+                Ok(value)
+            }
+        }
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
+        Ok(self.reader.block_hash(number)?.unwrap_or_default())
+    }
+}
+
+impl<R: StateReader> DatabaseCommit for BlockState<R> {
+    /// revm hands over accounts as EIP-161 sees them: before Spurious Dragon it marks empty accounts that must stay as
+    /// created, or as not touched.
+    fn commit(&mut self, changes: AddressMap<Account>) {
+        for (address, account) in changes {
+            if !account.is_touched() {
+                continue;
+            }
+            // Every account of the journal came from `basic`, so it is here.
+            let Some(cached) = self.accounts.get_mut(&address) else { continue };
+            if account.is_selfdestructed() {
+                cached.remove();
+                continue;
+            }
+            let created = account.is_created();
+            if created {
+                cached.storage_gone = true;
+                cached.slots.clear();
+            } else if account.is_empty() {
+                cached.remove();
+                continue;
+            }
+            for (slot, value) in account.storage {
+                if created || value.is_changed() {
+                    let cached_slot =
+                        cached.slots.entry(slot).or_insert(CachedSlot { parent: U256::ZERO, value: U256::ZERO });
+                    cached_slot.value = value.present_value;
+                }
+            }
+            let info = account.info;
+            if let Some(code) = &info.code
+                && !code.is_empty()
+                && cached.parent.is_none_or(|parent| parent.code_hash != info.code_hash)
+            {
+                self.code.entry(info.code_hash).or_insert_with(|| code.clone());
+            }
+            cached.info = Some(info);
+        }
+    }
+}
