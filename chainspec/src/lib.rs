@@ -50,6 +50,8 @@ mod pervade_json;
 mod spec;
 mod validators;
 
+// Part of this crate's answers.
+pub use alloy_hardforks::{EthereumHardfork, ForkCondition};
 pub use error::ChainSpecError;
 pub use forks::{BlockForks, ForkSchedule};
 pub use network::NetworkParams;

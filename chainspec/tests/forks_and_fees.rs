@@ -1,4 +1,5 @@
 //! Which rules hold for a block, and the fees it inherits.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod network;
 
 use alloy_consensus::Header;

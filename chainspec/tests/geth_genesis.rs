@@ -1,4 +1,5 @@
 //! Genesis files as geth reads them: block 0 has the hash that other clients computed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use alloy_consensus::BlockHeader;
 use alloy_primitives::{Address, B256, U256, address, b256};
 use pervade_chainspec::{ChainSpec, params};

@@ -1,4 +1,5 @@
 //! Malformed geth genesis files: each is refused with the path of the field and a reason, never a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod refusal;
 
 use pervade_chainspec::ChainSpec;
