@@ -201,6 +201,11 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         }
     }
 
+    /// Receipts so far.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
     /// Gas that further transactions may use.
     pub fn gas_left(&self) -> u64 {
         self.evm.ctx.block.gas_limit.saturating_sub(self.gas_used)

@@ -14,6 +14,7 @@
 //! - All forks from Frontier to Osaka run through the same code; a block's forks come from the chain specification.
 //! - Nothing is written. A block's effect is a [`pervade_storage::StateUpdate`] that storage commits.
 //! - Seals (proof of work, commit certificates) are not looked at here.
+mod admission;
 mod call;
 mod code_cache;
 mod environment;
@@ -31,6 +32,7 @@ mod roots;
 mod state;
 mod system;
 
+pub use admission::{AdmissionError, IntrinsicGas, check_transaction, intrinsic_gas};
 pub use call::{
     AccessListResult, AccountOverride, BlockOverrides, CallEnvironment, CallOutcome, CallRequest, CallResult,
     StateOverrides, call, create_access_list, estimate_gas, halt_message, revert_reason,
