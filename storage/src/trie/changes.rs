@@ -2,67 +2,110 @@
 use alloy_primitives::Bytes;
 use alloy_trie::Nibbles;
 
-/// Nodes to put (`Some(rlp)`) and to delete (`None`), ascending by path, each path once.
+/// One stored node before and after a batch, as RLP; `None`: there is none. The two differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeChange {
+    /// Where it is stored.
+    pub path: Nibbles,
+    /// What the batch replaces or deletes. It was read, so this costs nothing more.
+    pub before: Option<Bytes>,
+    /// What to store; `None` deletes.
+    pub after: Option<Bytes>,
+}
+
+/// Nodes to put and to delete, ascending by path, each path once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeChanges {
-    records: Vec<(Nibbles, Option<Bytes>)>,
+    changes: Vec<NodeChange>,
 }
 
 impl NodeChanges {
-    /// Orders what a batch recorded. A path that was both vacated and filled again counts as filled.
-    pub(super) fn from_records(mut records: Vec<(Nibbles, Option<Bytes>)>) -> Self {
-        sort(&mut records);
-        records.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
-            if same && earlier.1.is_none() {
-                earlier.1 = later.1.take();
+    /// Brings together what a batch read, wrote and removed at each path.
+    pub(super) fn from_events(mut events: Vec<(Nibbles, NodeEvent)>) -> Self {
+        sort(&mut events);
+        let mut changes = Vec::with_capacity(events.len());
+        let mut events = events.into_iter().peekable();
+        while let Some((path, first)) = events.next() {
+            let mut outcome = Outcome::default();
+            outcome.add(first);
+            while let Some((_, event)) = events.next_if(|(next, _)| *next == path) {
+                outcome.add(event);
             }
-            same
-        });
-        Self { records }
+            if outcome.changed {
+                changes.push(NodeChange { path, before: outcome.before, after: outcome.after });
+            }
+        }
+        Self { changes }
     }
 
     /// What happens to the node at `path`: `None` if it is untouched, `Some(None)` if it is deleted.
     #[must_use]
     pub fn get(&self, path: &Nibbles) -> Option<Option<&Bytes>> {
-        let index = self.records.binary_search_by(|(key, _)| key.cmp(path)).ok()?;
-        self.records.get(index).map(|(_, node)| node.as_ref())
+        let index = self.changes.binary_search_by(|change| change.path.cmp(path)).ok()?;
+        self.changes.get(index).map(|change| change.after.as_ref())
     }
 
-    /// All changes, ascending by path.
+    /// What to store (or `None`: to delete) by path, ascending.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Nibbles, Option<&Bytes>)> {
-        self.records.iter().map(|(path, node)| (path, node.as_ref()))
+        self.changes.iter().map(|change| (&change.path, change.after.as_ref()))
+    }
+
+    /// All changes with what was there before, ascending by path.
+    #[must_use]
+    pub fn into_changes(self) -> Vec<NodeChange> {
+        self.changes
     }
 
     /// How many nodes change.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.changes.len()
     }
 
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// Bytes of RLP to be put, for limits on memory.
-    #[must_use]
-    pub fn rlp_bytes(&self) -> usize {
-        self.records.iter().filter_map(|(_, node)| node.as_ref()).map(|rlp| rlp.len()).sum()
+        self.changes.is_empty()
     }
 }
 
 impl IntoIterator for NodeChanges {
     type Item = (Nibbles, Option<Bytes>);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
+    type IntoIter = std::iter::Map<std::vec::IntoIter<NodeChange>, fn(NodeChange) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.records.into_iter()
+        self.changes.into_iter().map(|change| (change.path, change.after))
+    }
+}
+
+/// What happened at a path in the course of a batch.
+pub(super) enum NodeEvent {
+    /// This was stored there.
+    Read(Bytes),
+    /// This shall be stored there, whether or not the path was vacated as well.
+    Write(Bytes),
+    /// Nothing hangs there any more, or nothing that has a record.
+    Vacate,
+}
+
+#[derive(Default)]
+struct Outcome {
+    before: Option<Bytes>,
+    after: Option<Bytes>,
+    changed: bool,
+}
+
+impl Outcome {
+    fn add(&mut self, event: NodeEvent) {
+        match event {
+            NodeEvent::Read(rlp) => self.before = Some(rlp),
+            NodeEvent::Write(rlp) => (self.after, self.changed) = (Some(rlp), true),
+            NodeEvent::Vacate => self.changed = true,
+        }
     }
 }
 
 /// By path; stable, because it then only merges runs where subtries were sorted before.
-pub(super) fn sort(records: &mut [(Nibbles, Option<Bytes>)]) {
-    records.sort_by(|a, b| a.0.cmp(&b.0));
+pub(super) fn sort(events: &mut [(Nibbles, NodeEvent)]) {
+    events.sort_by(|a, b| a.0.cmp(&b.0));
 }

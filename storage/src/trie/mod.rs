@@ -34,7 +34,7 @@ mod walk;
 mod tests;
 
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-pub use changes::NodeChanges;
+pub use changes::{NodeChange, NodeChanges};
 pub use proof::prove;
 pub use update::{update_trie, update_trie_by_path};
 pub use walk::{WalkedTrie, visit_leaves};

@@ -1,5 +1,10 @@
 //! [`Subtrie`]: everything below one position, before it is known how it hangs there, and [`Nodes`], which hangs it.
-use super::{changes, encode, node::hash_of, source::NodeSource};
+use super::{
+    changes::{NodeEvent, sort},
+    encode,
+    node::hash_of,
+    source::{NodeRlp, NodeSource},
+};
 use alloy_primitives::Bytes;
 use alloy_trie::{Nibbles, nodes::RlpNode};
 use rayon::prelude::*;
@@ -8,6 +13,9 @@ use std::borrow::Cow;
 /// From this many changes on, the children of a branch are worked on in parallel: some 50 us of work a child,
 /// far more than handing it to another thread costs.
 const PARALLEL_CHANGES_MIN: usize = 256;
+
+/// Usual for a large batch: a leaf and a part of a branch, read and written.
+const EVENTS_PER_CHANGE: usize = 3;
 
 /// One key's new value; an empty one deletes, since tries cannot hold it.
 #[derive(Clone, Copy)]
@@ -36,21 +44,29 @@ impl Subtrie<'_> {
     }
 }
 
-/// Writes nodes: encodes and hashes them and keeps account of the records.
+/// Reads and writes nodes: encodes and hashes them and keeps account of their records.
 pub(super) struct Nodes<'s> {
     pub(super) source: NodeSource<'s>,
-    /// In no order; a path may be vacated and then filled.
-    records: Vec<(Nibbles, Option<Bytes>)>,
+    /// In no order; a path may be read, vacated and filled again.
+    events: Vec<(Nibbles, NodeEvent)>,
     rlp: Vec<u8>,
 }
 
 impl<'s> Nodes<'s> {
-    pub(super) fn new(source: NodeSource<'s>) -> Self {
-        Self { source, records: Vec::new(), rlp: Vec::new() }
+    /// For a batch of about so many changes.
+    pub(super) fn new(source: NodeSource<'s>, changes: usize) -> Self {
+        Self { source, events: Vec::with_capacity(changes.saturating_mul(EVENTS_PER_CHANGE)), rlp: Vec::new() }
     }
 
-    pub(super) fn into_records(self) -> Vec<(Nibbles, Option<Bytes>)> {
-        self.records
+    pub(super) fn into_events(self) -> Vec<(Nibbles, NodeEvent)> {
+        self.events
+    }
+
+    /// Notes what was stored at a path that changes.
+    pub(super) fn replaced(&mut self, at: &Nibbles, rlp: NodeRlp<'_>) {
+        if let NodeRlp::Stored(rlp) = rlp {
+            self.events.push((*at, NodeEvent::Read(rlp)));
+        }
     }
 
     /// Hangs `subtrie` at `at`, where `before` hung, and says how the parent names it (nothing if it is empty).
@@ -68,7 +84,7 @@ impl<'s> Nodes<'s> {
             }
         };
         if hash_of(before).is_some() && !node.is_hash() {
-            self.records.push((*at, None));
+            self.events.push((*at, NodeEvent::Vacate));
         }
         node
     }
@@ -76,7 +92,7 @@ impl<'s> Nodes<'s> {
     /// Takes away what hung at `at`; `subtrie`, what has become of it, will hang elsewhere.
     pub(super) fn vacate(&mut self, at: &Nibbles, before: &[u8], subtrie: &Subtrie<'_>) {
         if hash_of(before).is_some() && !subtrie.has_record_at(at) {
-            self.records.push((*at, None));
+            self.events.push((*at, NodeEvent::Vacate));
         }
     }
 
@@ -89,7 +105,7 @@ impl<'s> Nodes<'s> {
     fn store(&mut self, at: &Nibbles) -> RlpNode {
         let node = encode::reference(&self.rlp, at.is_empty());
         if node.is_hash() {
-            self.records.push((*at, Some(Bytes::copy_from_slice(&self.rlp))));
+            self.events.push((*at, NodeEvent::Write(Bytes::copy_from_slice(&self.rlp))));
         }
         node
     }
@@ -108,16 +124,16 @@ impl<'s> Nodes<'s> {
         let forks: Vec<_> = groups
             .par_iter()
             .map(|group| {
-                let mut fork = Nodes::new(source);
+                let mut fork = Nodes::new(source, group.changes.len());
                 let result = work(&mut fork, group);
-                changes::sort(&mut fork.records);
-                (result, fork.records)
+                sort(&mut fork.events);
+                (result, fork.events)
             })
             .collect();
         let mut results = Vec::with_capacity(forks.len());
-        self.records.reserve(forks.iter().map(|(_, records)| records.len()).sum());
-        for (result, records) in forks {
-            self.records.extend(records);
+        self.events.reserve(forks.iter().map(|(_, events)| events.len()).sum());
+        for (result, events) in forks {
+            self.events.extend(events);
             results.push(result);
         }
         results

@@ -5,7 +5,7 @@ mod random;
 mod speed;
 mod vectors;
 
-use super::{EMPTY_ROOT_HASH, Nibbles, NodeChanges, NodeReader, update_trie};
+use super::{EMPTY_ROOT_HASH, Nibbles, NodeChange, NodeChanges, NodeReader, update_trie};
 use crate::StorageError;
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::HashBuilder;
@@ -29,16 +29,18 @@ impl NodeReader for MemoryNodes {
 }
 
 impl MemoryNodes {
-    /// Checks on the way that nothing is deleted that is not there, and nothing written that is there already.
+    /// Checks on the way that the changes are in order, do change something, and know what they replace.
     fn apply(&mut self, changes: NodeChanges) {
         let mut last = None;
-        for (path, node) in changes {
+        for NodeChange { path, before, after } in changes.into_changes() {
             assert!(last < Some(path), "changes are not ascending at {path:?}");
             last = Some(path);
-            match node {
-                Some(rlp) => assert_ne!(self.records.insert(path, rlp.clone()), Some(rlp), "{path:?} did not change"),
-                None => assert!(self.records.remove(&path).is_some(), "no {path:?} to delete"),
-            }
+            assert_ne!(before, after, "{path:?} does not change");
+            let replaced = match after {
+                Some(rlp) => self.records.insert(path, rlp),
+                None => self.records.remove(&path),
+            };
+            assert_eq!(replaced, before, "{path:?} was something else");
         }
     }
 
