@@ -26,6 +26,12 @@ pub enum AdmissionError {
     /// Type, chain id or signature are not the fork's.
     #[error("{0}")]
     Form(&'static str),
+    /// The bytes are no transaction.
+    #[error("{0}")]
+    Encoding(String),
+    /// No key made the signature.
+    #[error("invalid sender")]
+    Signature,
     /// EIP-2681.
     #[error("nonce has max value")]
     NonceMax,
@@ -40,7 +46,7 @@ pub enum AdmissionError {
     /// EIP-1559.
     #[error("max priority fee per gas higher than max fee per gas")]
     TipAboveCap,
-    /// The most that it can cost has more than 256 bits.
+    /// What its gas can cost has more than 256 bits.
     #[error("gas limit times price exceeds 256 bits")]
     CostOverflow,
     /// EIP-3860.
@@ -94,8 +100,7 @@ pub fn check_transaction(
     if transaction.max_priority_fee_per_gas().is_some_and(|tip| tip > transaction.max_fee_per_gas()) {
         return Err(AdmissionError::TipAboveCap);
     }
-    let gas_cost = U256::from(gas_limit).checked_mul(U256::from(transaction.max_fee_per_gas()));
-    if gas_cost.and_then(|cost| cost.checked_add(transaction.value())).is_none() {
+    if U256::from(gas_limit).checked_mul(U256::from(transaction.max_fee_per_gas())).is_none() {
         return Err(AdmissionError::CostOverflow);
     }
     let bytes = transaction.input().len();

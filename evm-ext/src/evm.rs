@@ -1,5 +1,6 @@
 //! The EVM as this crate runs it: revm's mainnet rules, our precompiles, an optional inspector and a deadline.
 use crate::{precompiles::Precompiles, state::BlockState, state::StateError};
+use alloy_primitives::{Address, KECCAK256_EMPTY};
 use pervade_storage::StateReader;
 use revm::{
     Context, Journal,
@@ -8,7 +9,8 @@ use revm::{
     context_interface::{JournalTr, context::ContextError},
     handler::{EthFrame, instructions::EthInstructions},
     interpreter::{
-        Instruction, InstructionContext, InstructionExecResult, InstructionResult, interpreter::EthInterpreter,
+        Instruction, InstructionContext, InstructionExecResult, InstructionResult, instructions,
+        interpreter::EthInterpreter,
     },
 };
 use std::time::Instant;
@@ -82,6 +84,8 @@ pub(crate) fn build<R: StateReader, I>(
     if control.deadline.is_some() {
         instruction.insert_instruction(opcode::JUMPDEST, Instruction::new(checked_jumpdest::<R>), JUMPDEST_GAS);
     }
+    // Without its price, which depends on the fork and is in another table.
+    instruction.instruction_table_mut()[usize::from(opcode::EXTCODEHASH)] = Instruction::new(extcodehash::<R>);
     let mut journaled_state = Journal::new(state);
     journaled_state.set_spec_id(spec);
     let ctx = Context {
@@ -103,4 +107,24 @@ fn checked_jumpdest<R: StateReader>(
         context.host.error = Err(ContextError::Custom(text));
         InstructionResult::FatalExternalError
     })
+}
+
+/// EXTCODEHASH that knows how [`BlockState`] marks accounts where no contract may be created (EIP-7610): a code hash
+/// of zero, which means the hash of nothing.
+fn extcodehash<R: StateReader>(
+    context: InstructionContext<'_, PervadeContext<R>, EthInterpreter>,
+) -> InstructionExecResult {
+    let InstructionContext { interpreter, host } = context;
+    let address = interpreter.stack.peek(0).map(|word| Address::from_word(word.into())).unwrap_or_default();
+    instructions::host::extcodehash(InstructionContext { interpreter: &mut *interpreter, host: &mut *host })?;
+    let marked = host
+        .journaled_state
+        .inner
+        .state
+        .get(&address)
+        .is_some_and(|account| account.info.code_hash.is_zero() && !account.info.is_empty());
+    if marked {
+        interpreter.stack.set(0, KECCAK256_EMPTY.into())?;
+    }
+    Ok(())
 }

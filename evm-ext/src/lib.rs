@@ -31,6 +31,7 @@ mod rewards;
 mod roots;
 mod state;
 mod system;
+mod wide_price;
 
 pub use admission::{AdmissionError, IntrinsicGas, check_transaction, intrinsic_gas};
 pub use call::{
@@ -49,3 +50,4 @@ pub use propose::{Proposal, ProposalAttributes, ProposalTransaction, Transaction
 pub use recover::{recover_block, recover_senders};
 pub use state::{BlockState, StateError};
 pub use system::{SystemState, SystemTransactions};
+pub use wide_price::{AdmittedTransaction, admit_encoded};
