@@ -8,10 +8,20 @@ use pervade_storage::StorageError;
 pub enum BlockError {
     /// A header field or the body breaks a rule.
     #[error("{field}: {reason}")]
-    Invalid { field: &'static str, reason: String },
+    Invalid {
+        /// The header's field, or the part of the body.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A transaction of the block cannot be executed.
     #[error("transaction {index}: {reason}")]
-    Transaction { index: usize, reason: String },
+    Transaction {
+        /// Position in the block.
+        index: usize,
+        /// The rule that it breaks.
+        reason: String,
+    },
     /// The state could not be read: not the block's fault.
     #[error(transparent)]
     Storage(#[from] StorageError),
