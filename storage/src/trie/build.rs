@@ -1,6 +1,7 @@
 //! Building a subtrie out of new leaves, where there was nothing, or one leaf or extension that they split.
 use super::subtrie::{Change, Nodes, Subtrie, by_child, child_path};
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_trie::nodes::RlpNode;
+use std::borrow::Cow;
 
 /// All of `leaves` (sorted, none of them deletes) and `old` in one subtrie. `old` is what was there before; no leaf has
 /// its path or lies below it.
@@ -25,7 +26,7 @@ pub(super) fn build<'a>(nodes: &mut Nodes<'_>, leaves: &[Change<'a>], old: Subtr
     };
     let mut groups = by_child(&path, below);
     let mut children: [RlpNode; 16] = Default::default();
-    let mut value = std::borrow::Cow::Borrowed(value_here);
+    let mut value = Cow::Borrowed(value_here);
     match old_path.map(|old| old.get(depth)) {
         None => {}
         Some(None) => {
@@ -57,9 +58,4 @@ fn set(children: &mut [RlpNode; 16], nibble: u8, node: RlpNode) {
     if let Some(child) = children.get_mut(usize::from(nibble)) {
         *child = node;
     }
-}
-
-/// Whether `path` begins with `prefix`, and so lies below it or is it.
-pub(super) fn lies_below(path: &Nibbles, prefix: &Nibbles) -> bool {
-    path.len() >= prefix.len() && path.common_prefix_length(prefix) == prefix.len()
 }

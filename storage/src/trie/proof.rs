@@ -1,10 +1,9 @@
 //! [`prove`]: the nodes that show what a key has.
 use super::{
     EMPTY_ROOT_HASH, NodeReader,
-    build::lies_below,
     node::Node,
     source::{NodeRlp, NodeSource},
-    subtrie::child_path,
+    subtrie::{child_path, lies_below},
 };
 use crate::StorageError;
 use alloy_primitives::{B256, Bytes};

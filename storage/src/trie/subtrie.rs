@@ -167,3 +167,8 @@ pub(super) fn child_path(path: &Nibbles, nibble: u8) -> Nibbles {
     child.push_unchecked(nibble);
     child
 }
+
+/// Whether `path` begins with `prefix`, and so lies below it or is it.
+pub(super) fn lies_below(path: &Nibbles, prefix: &Nibbles) -> bool {
+    path.len() >= prefix.len() && path.common_prefix_length(prefix) == prefix.len()
+}

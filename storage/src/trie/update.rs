@@ -1,10 +1,10 @@
 //! [`update_trie`]: one batch of changes against a stored trie.
 use super::{
     EMPTY_ROOT_HASH, NodeChanges, NodeReader,
-    build::{build, lies_below},
+    build::build,
     node::{Branch, Node},
     source::NodeSource,
-    subtrie::{Change, Nodes, Subtrie, by_child, child_path},
+    subtrie::{Change, Nodes, Subtrie, by_child, child_path, lies_below},
 };
 use crate::StorageError;
 use alloy_primitives::B256;

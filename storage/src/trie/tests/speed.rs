@@ -34,11 +34,15 @@ fn timed<R>(name: &str, leaves: u64, work: impl FnOnce() -> R) -> R {
     let started = Instant::now();
     let before = cpu_ns(&started);
     let result = work();
-    println!("  {name}: {} ns a leaf", (cpu_ns(&started) - before) / u128::from(leaves));
+    println!("  {name}: {} ns each", (cpu_ns(&started) - before) / u128::from(leaves));
     result
 }
 
 fn measure(count: u64) {
+    let full_branch = [7; 532];
+    timed("for comparison, hashing a full branch", TOUCHED, || {
+        (0..TOUCHED).fold(0, |sum, _| sum ^ keccak256(std::hint::black_box(&full_branch))[0])
+    });
     let leaves: BTreeMap<B256, _> =
         (0..count).map(|index| (keccak256(index.to_be_bytes()), Some(vec![9; 72]))).collect();
     let changes: Vec<_> = leaves.into_iter().collect();
