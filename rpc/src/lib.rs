@@ -1,6 +1,41 @@
-//! JSON-RPC over HTTP and WebSocket.
+//! JSON-RPC over HTTP and WebSocket: the methods that wallets, explorers and libraries expect of an Ethereum node.
+//!
+//! ```text
+//!  TCP ─> http (hosts, origins, CORS, /health, /ready)
+//!           └> jsonrpsee (bodies, batches, WebSockets)
+//!                └> middleware (is it served here, metrics, batches side by side)
+//!                     └> eth/*  net  web3  txpool ──> convert ──> JSON
+//!                          │ light: at once      │ heavy: bounded blocking threads
+//!                          └──────────> storage, txpool, evm-ext
+//! ```
+//!
+//! Invariants:
+//! - a transaction hash is answered only after the pool has the transaction on disk, a block or receipt only after
+//!   storage has it there;
+//! - `latest`, `safe` and `finalized` are one block, since blocks are final; nothing is ever `removed`;
+//! - every request, answer, queue and wait has a limit in [`limits`];
+//! - no input makes a handler panic: what does not parse is an error with geth's code.
+//!
+//! Not here: execution (`pervade-evm-ext`), admission of transactions (`pervade-txpool`), keys and signing (nowhere in a
+//! node), tracing and simulation.
+mod api;
+mod block_id;
 mod config;
+mod convert;
+mod errors;
+mod eth;
+mod heavy;
+mod http;
+pub mod limits;
+mod middleware;
+mod net;
+mod params;
 mod server;
+mod txpool;
+mod web3;
 
 pub use config::RpcConfig;
-pub use server::{RpcContext, RpcHandle, serve};
+pub use errors::RpcError;
+pub use http::Probe;
+pub use limits::RpcLimits;
+pub use server::{NAMESPACES, RpcContext, RpcHandle, serve};

@@ -1,0 +1,175 @@
+//! `eth_subscribe`: new heads, logs and pooled transactions over a WebSocket.
+//!
+//! Every subscription is one task between a bounded feed and the connection's bounded queue. A reader that leaves the
+//! queue full for [`WS_SEND_TIME_MAX`], or that falls behind the feed, loses the subscription, not this node its memory.
+use super::{
+    log_query::{Blocks, LogArguments, LogQuery},
+    logs::{log_json, matching},
+};
+use crate::{
+    RpcError,
+    api::{Api, Json, Module, json},
+    convert::{HeaderJson, TransactionJson},
+    limits::WS_SEND_TIME_MAX,
+    params::{Arguments, Text},
+};
+use jsonrpsee::{
+    PendingSubscriptionSink, SubscriptionSink,
+    server::RegisterMethodError,
+    types::{ErrorObjectOwned, Params},
+};
+use pervade_storage::ExecutedBlock;
+use pervade_txpool::PooledTransaction;
+use std::sync::Arc;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
+    module
+        .register_subscription("eth_subscribe", "eth_subscription", "eth_unsubscribe", |params, pending, api, _| {
+            subscribe(params, pending, api)
+        })
+        .map(|_| ())
+}
+
+enum Kind {
+    Heads,
+    Logs(LogQuery),
+    Transactions { full: bool },
+    /// Never tells anything: the node is never behind.
+    Syncing,
+}
+
+fn kind(params: &Params<'_>) -> Result<Kind, RpcError> {
+    let arguments = Arguments::new(params, 2)?;
+    let Text(kind) = arguments.required(0)?;
+    Ok(match &*kind {
+        "newHeads" => Kind::Heads,
+        "logs" => {
+            let query = LogQuery::new(arguments.optional::<LogArguments>(1)?.unwrap_or_default())?;
+            if let Blocks::Hash(_) = query.blocks {
+                return Err(RpcError::argument(1, "a subscription watches new blocks, not one block's hash"));
+            }
+            Kind::Logs(query)
+        }
+        "newPendingTransactions" => Kind::Transactions { full: arguments.optional(1)?.unwrap_or(false) },
+        "syncing" => Kind::Syncing,
+        _ => return Err(RpcError::UnknownSubscription { kind: kind.into_owned() }),
+    })
+}
+
+async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, api: Arc<Api>) {
+    let kind = match kind(&params) {
+        Ok(kind) => kind,
+        Err(error) => return pending.reject(ErrorObjectOwned::from(error)).await,
+    };
+    // The feed begins before the client knows of it: nothing between the two is lost.
+    let heads = api.context.heads.subscribe();
+    let transactions = api.pool().subscribe();
+    let Ok(sink) = pending.accept().await else { return };
+    let end = match kind {
+        Kind::Heads => serve(&sink, heads, Lag::Ends, |head, out| { out.push(header(head)?); Ok(()) }).await,
+        Kind::Logs(query) => serve(&sink, heads, Lag::Ends, move |head, out| log_messages(&query, head, out)).await,
+        Kind::Transactions { full } => {
+            drop(heads);
+            serve(&sink, transactions, Lag::Skips, move |tx, out| { out.push(transaction(tx, full)?); Ok(()) }).await
+        }
+        Kind::Syncing => {
+            sink.closed().await;
+            End::Closed
+        }
+    };
+    if let End::TooSlow = end {
+        tracing::warn!(connection = sink.connection_id().0, "subscription dropped: its reader is too slow");
+    }
+}
+
+/// Why a subscription ended.
+enum End {
+    /// The client went away or unsubscribed, or the node stops.
+    Closed,
+    /// The client did not keep up.
+    TooSlow,
+}
+
+/// What it means to fall behind a feed.
+enum Lag {
+    /// A missing head would be taken for a chain without it.
+    Ends,
+    /// Nobody counts on seeing every pooled transaction.
+    Skips,
+}
+
+/// Messages to send.
+type Out = Vec<Json>;
+
+async fn serve<T: Clone + Send + 'static>(
+    sink: &SubscriptionSink,
+    mut feed: Receiver<T>,
+    lag: Lag,
+    messages: impl Fn(&T, &mut Out) -> Result<(), RpcError>,
+) -> End {
+    let mut out = Out::new();
+    loop {
+        let item = tokio::select! {
+            () = sink.closed() => return End::Closed,
+            item = feed.recv() => match item {
+                Ok(item) => item,
+                Err(RecvError::Lagged(_)) => match lag {
+                    Lag::Ends => return End::TooSlow,
+                    Lag::Skips => continue,
+                },
+                Err(RecvError::Closed) => return End::Closed,
+            },
+        };
+        if messages(&item, &mut out).is_err() {
+            return End::Closed;
+        }
+        drop(item);
+        for message in out.drain(..) {
+            if sink.send_timeout(message, WS_SEND_TIME_MAX).await.is_err() {
+                return if sink.is_closed() { End::Closed } else { End::TooSlow };
+            }
+        }
+    }
+}
+
+fn header(head: &ExecutedBlock) -> Result<Json, RpcError> {
+    json(&HeaderJson { header: head.block.header(), hash: head.block.hash })
+}
+
+fn transaction(pooled: &PooledTransaction, full: bool) -> Result<Json, RpcError> {
+    if full {
+        json(&TransactionJson { transaction: &pooled.transaction, sender: pooled.sender, place: None })
+    } else {
+        json(&pooled.hash)
+    }
+}
+
+fn log_messages(query: &LogQuery, head: &ExecutedBlock, out: &mut Out) -> Result<(), RpcError> {
+    let header = head.block.header();
+    if query.clamp(header.number, header.number).is_none() || !query.can_match(&header.logs_bloom) {
+        return Ok(());
+    }
+    for at in matching(query, &head.receipts) {
+        out.push(json(&log_json(&head.block, &head.receipts, at))?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_their_arguments() {
+        let of = |text| kind(&Params::new(Some(text)));
+        assert!(matches!(of("[\"newHeads\"]"), Ok(Kind::Heads)));
+        assert!(matches!(of("[\"newPendingTransactions\", true]"), Ok(Kind::Transactions { full: true })));
+        assert!(matches!(of("[\"logs\", {\"topics\":[null]}]"), Ok(Kind::Logs(_))));
+        assert!(matches!(of("[\"logs\"]"), Ok(Kind::Logs(_))));
+        assert_eq!(of("[\"newTails\"]").err().unwrap().code(), -32601);
+        for wrong in ["[]", "[5]", "[\"logs\", 5]", "[\"newPendingTransactions\", \"yes\"]", "{}", "[\"logs\",{},{}]"] {
+            assert_eq!(of(wrong).err().unwrap().code(), -32602, "{wrong}");
+        }
+    }
+}
