@@ -1,6 +1,10 @@
 //! [`Api`]: what all methods share, and how a method is registered.
 use crate::{
-    RpcContext, RpcError, RpcLimits, block_id::{BlockId, BlockNumber}, eth::Filters, heavy::Heavy, params::Arguments,
+    RpcContext, RpcError, RpcLimits,
+    block_id::{BlockId, BlockNumber},
+    eth::Filters,
+    heavy::Heavy,
+    params::Arguments,
 };
 use alloy_consensus::Header;
 use alloy_primitives::U256;
@@ -55,7 +59,9 @@ impl Api {
         Ok(match id {
             BlockId::Number(BlockNumber::Latest | BlockNumber::Pending) => Some(self.storage().head().number()),
             BlockId::Number(BlockNumber::Earliest) => Some(0),
-            BlockId::Number(BlockNumber::Number(number)) => Some(number).filter(|n| *n <= self.storage().head().number()),
+            BlockId::Number(BlockNumber::Number(number)) => {
+                Some(number).filter(|n| *n <= self.storage().head().number())
+            }
             BlockId::Hash(hash) => self.storage().block_number(&hash)?,
         })
     }

@@ -80,7 +80,9 @@ impl<'de> Deserialize<'de> for BlockId {
                     }
                     (Some(number), None) => Ok(BlockId::Number(number)),
                     (None, Some(hash)) => Ok(BlockId::Hash(hash.into())),
-                    (None, None) => Err(de::Error::custom("invalid block parameter: blockNumber or blockHash is needed")),
+                    (None, None) => {
+                        Err(de::Error::custom("invalid block parameter: blockNumber or blockHash is needed"))
+                    }
                 }
             }
         }

@@ -16,9 +16,7 @@ impl<'a> Arguments<'a> {
     pub(crate) fn new(params: &'a Params<'_>, max: usize) -> Result<Self, RpcError> {
         let values = match params.as_str() {
             None | Some("" | "null") => Vec::new(),
-            Some(text) => {
-                serde_json::from_str::<Vec<&RawValue>>(text).map_err(|_| RpcError::ArgumentsNotArray)?
-            }
+            Some(text) => serde_json::from_str::<Vec<&RawValue>>(text).map_err(|_| RpcError::ArgumentsNotArray)?,
         };
         if values.len() > max {
             return Err(RpcError::TooManyArguments { max });
@@ -54,7 +52,8 @@ pub(crate) struct Number(pub(crate) U256);
 impl Number {
     /// Parses a quantity.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or("hex string without 0x prefix")?;
+        let digits =
+            text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).ok_or("hex string without 0x prefix")?;
         match digits.as_bytes() {
             [] => Err("hex string \"0x\""),
             [b'0', _, ..] => Err("hex number with leading zero digits"),

@@ -76,7 +76,22 @@ async fn malformed_bodies_get_an_error_and_the_node_lives_on() {
     let node = Node::start().await;
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let bodies: Vec<Vec<u8>> = [
-        "", " ", "{", "[", "]", "null", "true", "5", "\"\"", "{}", "[]", "[[]]", "[{}]", "[5]", "[null]", "{\"id\":1}",
+        "",
+        " ",
+        "{",
+        "[",
+        "]",
+        "null",
+        "true",
+        "5",
+        "\"\"",
+        "{}",
+        "[]",
+        "[[]]",
+        "[{}]",
+        "[5]",
+        "[null]",
+        "{\"id\":1}",
         r#"{"jsonrpc":"2.0"}"#,
         r#"{"jsonrpc":"2.0","id":1}"#,
         r#"{"jsonrpc":"1.0","id":1,"method":"eth_blockNumber"}"#,
@@ -125,9 +140,17 @@ async fn every_method_refuses_nonsense_without_falling_over() {
         eth_getProof eth_feeHistory eth_newFilter eth_getFilterChanges eth_getFilterLogs eth_uninstallFilter
         web3_sha3 txpool_contentFrom";
     let nonsense = [
-        json!([]), json!({}), json!([null, null, null, null]), json!([[], [], []]), json!(["0x", "0x", "0x"]),
-        json!([-1, 1.5, true]), json!(["latest", "latest", "earliest"]), json!([{"to": 5}, {"blockHash": "0x1"}]),
-        json!([{"address": {}}]), json!([{"topics": {"a": []}}]), json!(["\u{0}", "\u{0}"]),
+        json!([]),
+        json!({}),
+        json!([null, null, null, null]),
+        json!([[], [], []]),
+        json!(["0x", "0x", "0x"]),
+        json!([-1, 1.5, true]),
+        json!(["latest", "latest", "earliest"]),
+        json!([{"to": 5}, {"blockHash": "0x1"}]),
+        json!([{"address": {}}]),
+        json!([{"topics": {"a": []}}]),
+        json!(["\u{0}", "\u{0}"]),
         json!(["0x", 1, 2, 3, 4, 5, 6, 7]),
     ];
     for method in methods.split_whitespace() {

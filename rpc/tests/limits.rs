@@ -50,7 +50,8 @@ async fn websocket_connections_are_bounded() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_queries_are_bounded_in_blocks_and_results() {
-    let node = Node::start_with(limited(|limits| (limits.log_blocks_max, limits.log_results_max) = (4, 2)), |_| ()).await;
+    let node =
+        Node::start_with(limited(|limits| (limits.log_blocks_max, limits.log_results_max) = (4, 2)), |_| ()).await;
     node.mine_logs(4).await;
     let query = |from: u64, to: u64| json!([{"fromBlock": format!("{from:#x}"), "toBlock": format!("{to:#x}")}]);
     let found = node.call("eth_getLogs", query(1, 2)).await;

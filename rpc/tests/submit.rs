@@ -1,8 +1,8 @@
 //! Transactions in.
 mod harness;
 
-use harness::{GAS_PRICE, Node, config, limited};
 use alloy_primitives::U256;
+use harness::{GAS_PRICE, Node, config, limited};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ async fn refusals_have_geths_words() {
     node.mine();
     let (code, message) = node.error("eth_sendRawTransaction", json!([node.transfer(0)])).await;
     assert!(code == -32000 && message.starts_with("nonce too low"), "{message}");
-    for (params, code) in [(json!([]), -32602), (json!(["0x1"]), -32602), (json!(["0x"]), -32000), (json!([5]), -32602)] {
+    for (params, code) in [(json!([]), -32602), (json!(["0x1"]), -32602), (json!(["0x"]), -32000), (json!([5]), -32602)]
+    {
         assert_eq!(node.error("eth_sendRawTransaction", params).await.0, code);
     }
 }

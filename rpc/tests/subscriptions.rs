@@ -10,7 +10,10 @@ use jsonrpsee::{
 };
 use serde_json::{Value, json};
 
-async fn subscribe(client: &WsClient, params: jsonrpsee::core::params::ArrayParams) -> Result<Subscription<Value>, Error> {
+async fn subscribe(
+    client: &WsClient,
+    params: jsonrpsee::core::params::ArrayParams,
+) -> Result<Subscription<Value>, Error> {
     client.subscribe("eth_subscribe", params, "eth_unsubscribe").await
 }
 

@@ -47,11 +47,13 @@ impl Serialize for Body<'_> {
         let transactions = block.block.body.transactions.iter();
         match self.0.transactions {
             Transactions::Hashes => serializer.collect_seq(transactions.map(transaction::hash)),
-            Transactions::Full => {
-                serializer.collect_seq(transactions.zip(&block.senders).zip(0..).map(|((transaction, sender), index)| {
-                    TransactionJson { transaction, sender: *sender, place: Some(Place::of(block, index)) }
-                }))
-            }
+            Transactions::Full => serializer.collect_seq(transactions.zip(&block.senders).zip(0..).map(
+                |((transaction, sender), index)| TransactionJson {
+                    transaction,
+                    sender: *sender,
+                    place: Some(Place::of(block, index)),
+                },
+            )),
         }
     }
 }
@@ -142,7 +144,9 @@ mod tests {
     fn fields_of_later_forks_are_left_out_of_earlier_blocks() {
         let block = block();
         let json = serde_json::to_value(BlockJson { block: &block, transactions: Transactions::Full }).unwrap();
-        for absent in ["baseFeePerGas", "withdrawals", "withdrawalsRoot", "blobGasUsed", "requestsHash", "totalDifficulty"] {
+        for absent in
+            ["baseFeePerGas", "withdrawals", "withdrawalsRoot", "blobGasUsed", "requestsHash", "totalDifficulty"]
+        {
             assert_eq!(json.get(absent), None, "{absent}");
         }
         assert_eq!(json["uncles"], json!([block.block.body.ommers[0].hash_slow()]));

@@ -8,7 +8,7 @@ use alloy_eips::{
     eip2930::{AccessList, AccessListItem},
     eip7702::SignedAuthorization,
 };
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, U256};
 use pervade_evm_ext::{AccountOverride, BlockOverrides, CallRequest, StateOverrides};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,7 +43,8 @@ pub(crate) fn call_request(arguments: CallArguments) -> Result<CallRequest, RpcE
     let input = match (arguments.input, arguments.data) {
         (Some(input), Some(data)) if input != data => {
             return refuse(
-                r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#.into(),
+                r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#
+                    .into(),
             );
         }
         (input, data) => input.or(data).map(|d| d.0).unwrap_or_default(),
@@ -166,6 +167,7 @@ fn parse(json: &str) -> Result<CallRequest, RpcError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy_primitives::Bytes;
 
     #[test]
     fn data_and_input_are_the_same_field() {

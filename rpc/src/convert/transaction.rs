@@ -118,8 +118,7 @@ mod tests {
         let tx: Transaction = tx.into_signed(Signature::new(U256::from(1), U256::from(2), false)).into();
         let pooled = json_of(&tx, None);
         assert_eq!((&pooled["blockHash"], &pooled["gasPrice"]), (&Value::Null, &json!("0x64")));
-        let place =
-            Place { block_hash: B256::ZERO, block_number: 1, timestamp: 2, base_fee: Some(10), index: 0 };
+        let place = Place { block_hash: B256::ZERO, block_number: 1, timestamp: 2, base_fee: Some(10), index: 0 };
         let mined = json_of(&tx, Some(place));
         assert_eq!((&mined["gasPrice"], &mined["blockTimestamp"]), (&json!("0xd"), &json!("0x2")));
         assert_eq!((&mined["yParity"], &mined["accessList"]), (&json!("0x0"), &json!([])));

@@ -3,7 +3,9 @@ use super::state::block;
 use crate::{
     RpcError,
     api::{Api, Json, Module, heavy, json},
-    convert::{BlockArguments, CallArguments, Quantity, StateArguments, block_overrides, call_request, state_overrides},
+    convert::{
+        BlockArguments, CallArguments, Quantity, StateArguments, block_overrides, call_request, state_overrides,
+    },
     params::Arguments,
 };
 use alloy_consensus::Header;

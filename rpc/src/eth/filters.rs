@@ -65,9 +65,8 @@ fn changes(api: &Api, arguments: &Arguments<'_>) -> Result<Json, RpcError> {
     let news = api.filters.read(id(arguments)?, |filter| filter.news(head, blocks_max))?;
     match news {
         News::Blocks { first, last } => {
-            let hashes: Result<Vec<B256>, RpcError> = (first..=last)
-                .map(|number| api.storage().block_hash(number)?.ok_or(RpcError::UnknownBlock))
-                .collect();
+            let hashes: Result<Vec<B256>, RpcError> =
+                (first..=last).map(|number| api.storage().block_hash(number)?.ok_or(RpcError::UnknownBlock)).collect();
             json(&hashes?)
         }
         News::Logs { query, first, last } => logs::logs_between(api, &query, first, last),

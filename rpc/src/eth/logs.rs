@@ -2,7 +2,7 @@
 use super::log_query::{Blocks, LogArguments, LogQuery};
 use crate::{
     RpcError,
-    api::{Api, Json, Module, heavy, json},
+    api::{Api, Json, Module, heavy},
     block_id::{BlockId, BlockNumber},
     convert::{LogJson, Place},
     limits::LOG_INDEX_PAGE,
@@ -132,10 +132,9 @@ pub(super) fn log_json<'a>(block: &RecoveredBlock, receipts: &'a [Receipt], at: 
 
 /// Positions of the matching logs.
 pub(super) fn matching(query: &LogQuery, receipts: &[Receipt]) -> Vec<LogPosition> {
-    let all = receipts
-        .iter()
-        .enumerate()
-        .flat_map(|(transaction, receipt)| receipt.logs.iter().enumerate().map(move |(at, log)| (transaction, at, log)));
+    let all = receipts.iter().enumerate().flat_map(|(transaction, receipt)| {
+        receipt.logs.iter().enumerate().map(move |(at, log)| (transaction, at, log))
+    });
     all.zip(0..).filter(|((_, _, log), _)| query.matches(log)).map(|((t, at, _), index)| (t, at, index)).collect()
 }
 

@@ -27,8 +27,8 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     })?;
     state(module, "eth_getStorageAt", 3, 2, |api, arguments| {
         let address = address(arguments)?;
-        let slot = Slot::parse(&arguments.required::<Text<'_>>(1)?.0)
-            .map_err(|reason| RpcError::InvalidParams { reason })?;
+        let slot =
+            Slot::parse(&arguments.required::<Text<'_>>(1)?.0).map_err(|reason| RpcError::InvalidParams { reason })?;
         json(&Hex256(api.view(block(arguments, 2)?)?.storage(&address, &slot.value)?))
     })?;
     state(module, "eth_getStorageValues", 2, 1, storage_values)

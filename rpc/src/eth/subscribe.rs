@@ -34,7 +34,9 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 enum Kind {
     Heads,
     Logs(LogQuery),
-    Transactions { full: bool },
+    Transactions {
+        full: bool,
+    },
     /// Never tells anything: the node is never behind.
     Syncing,
 }
@@ -67,11 +69,21 @@ async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, ap
     let transactions = api.pool().subscribe();
     let Ok(sink) = pending.accept().await else { return };
     let end = match kind {
-        Kind::Heads => serve(&sink, heads, Lag::Ends, |head, out| { out.push(header(head)?); Ok(()) }).await,
+        Kind::Heads => {
+            serve(&sink, heads, Lag::Ends, |head, out| {
+                out.push(header(head)?);
+                Ok(())
+            })
+            .await
+        }
         Kind::Logs(query) => serve(&sink, heads, Lag::Ends, move |head, out| log_messages(&query, head, out)).await,
         Kind::Transactions { full } => {
             drop(heads);
-            serve(&sink, transactions, Lag::Skips, move |tx, out| { out.push(transaction(tx, full)?); Ok(()) }).await
+            serve(&sink, transactions, Lag::Skips, move |tx, out| {
+                out.push(transaction(tx, full)?);
+                Ok(())
+            })
+            .await
         }
         Kind::Syncing => {
             sink.closed().await;

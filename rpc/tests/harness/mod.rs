@@ -95,8 +95,7 @@ impl Node {
         let base_fee = self.spec.next_base_fee(parent.header(), forks);
         let mut best = self.pool.best(base_fee);
         let view = self.storage.latest_view();
-        let proposal =
-            propose_block(&self.spec, parent.header(), parent.hash, &view, &attributes, &mut best).unwrap();
+        let proposal = propose_block(&self.spec, parent.header(), parent.hash, &view, &attributes, &mut best).unwrap();
         assert!(proposal.refused.is_empty(), "{:?}", proposal.refused);
         self.storage.commit(proposal.executed.clone()).unwrap();
         self.pool.on_block(&proposal.executed);
