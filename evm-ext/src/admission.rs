@@ -143,7 +143,7 @@ const BLOB_HASH_VERSION: u8 = 1;
 /// Gas that a transaction needs before its first instruction.
 pub fn intrinsic_gas(transaction: &Transaction, spec_id: SpecId) -> IntrinsicGas {
     let gas =
-        GasParams::new_spec(spec_id).initial_tx_gas_for_tx(&TxEnv::from_recovered_tx(transaction, Address::ZERO), None);
+        GasParams::new_spec(spec_id).initial_tx_gas_for_tx(TxEnv::from_recovered_tx(transaction, Address::ZERO), None);
     let floor = if spec_id.is_enabled_in(SpecId::PRAGUE) { gas.floor_gas() } else { 0 };
     IntrinsicGas { intrinsic: gas.initial_total_gas(), floor }
 }

@@ -14,6 +14,15 @@
 //! - All forks from Frontier to Osaka run through the same code; a block's forks come from the chain specification.
 //! - Nothing is written. A block's effect is a [`pervade_storage::StateUpdate`] that storage commits.
 //! - Seals (proof of work, commit certificates) are not looked at here.
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod admission;
 mod call;
 mod code_cache;
@@ -23,6 +32,8 @@ mod evm;
 mod execute;
 mod executor;
 mod header;
+#[cfg(test)]
+mod memory_state;
 mod precompiles;
 mod propose;
 mod recover;

@@ -289,3 +289,100 @@ impl<R: StateReader> PrecompileHost for JournalHost<'_, R> {
 
 /// Price of a log before topics and data (Yellow Paper, G_log).
 const LOG_GAS: u64 = 375;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evm::{Control, build},
+        memory_state::MemoryState,
+        state::BlockState,
+    };
+    use alloy_primitives::{TxKind, hex};
+    use revm::{
+        DatabaseCommit, ExecuteEvm,
+        context::{BlockEnv, CfgEnv, TxEnv, result::ExecutionResult},
+    };
+
+    const SENDER: Address = Address::repeat_byte(0xaa);
+    const CALLER: Address = Address::repeat_byte(0xcc);
+    const COUNTER: Address = Address::repeat_byte(0x71);
+
+    /// Adds one to slot 0 and logs it; refuses static calls and delegation; reverts after writing if there is input.
+    struct Counter;
+
+    impl Precompile for Counter {
+        fn call(
+            &self,
+            call: &PrecompileCall<'_>,
+            host: &mut dyn PrecompileHost,
+        ) -> Result<PrecompileOutput, PrecompileError> {
+            if call.is_static || !call.is_direct {
+                return Ok(PrecompileOutput::Revert(Bytes::new()));
+            }
+            host.charge(100)?;
+            let next = host.load(U256::ZERO)?.saturating_add(U256::ONE);
+            host.store(U256::ZERO, next)?;
+            host.log(vec![B256::ZERO], Bytes::new())?;
+            match call.input {
+                [] => Ok(PrecompileOutput::Return(next.to_be_bytes_vec().into())),
+                _ => Ok(PrecompileOutput::Revert(Bytes::copy_from_slice(call.input))),
+            }
+        }
+    }
+
+    /// Calls the counter, `code` being CALLER's, and returns result and the counter's slot.
+    fn run(to: Address, code: &[u8], data: &'static [u8], gas_limit: u64) -> (ExecutionResult, Option<U256>) {
+        let state = MemoryState::default().with(SENDER, 0, 1000, &[]).with(COUNTER, 1, 0, &hex!("5f5ffd"));
+        let state = BlockState::new(state.with(CALLER, 1, 0, code));
+        let set = PrecompileSet::new([(COUNTER, Arc::new(Counter) as Arc<dyn Precompile>)]);
+        let precompiles = Precompiles::new(SpecId::OSAKA, set);
+        let cfg = CfgEnv::new_with_spec(SpecId::OSAKA);
+        let mut evm = build(state, cfg, BlockEnv::default(), precompiles, (), Control::default());
+        let call = TxEnv { caller: SENDER, kind: TxKind::Call(to), data: data.into(), gas_limit, ..TxEnv::default() };
+        let output = evm.transact(TxEnv { chain_id: Some(1), ..call }).unwrap();
+        let state = &mut evm.ctx.journaled_state.database;
+        state.commit(output.state);
+        let changes = state.changes();
+        let slot = changes.accounts.get(&COUNTER).and_then(|change| change.storage.get(&U256::ZERO).copied());
+        (output.result, slot)
+    }
+
+    #[test]
+    fn its_state_is_account_storage_priced_like_instructions() {
+        let (result, slot) = run(COUNTER, &[], &[], 100_000);
+        assert_eq!(slot, Some(U256::ONE));
+        assert_eq!(result.logs().len(), 1);
+        // Transaction, own charge, cold SLOAD, SSTORE of a warm fresh slot, log with a topic.
+        assert_eq!(result.tx_gas_used(), 21_000 + 100 + 2_100 + 20_000 + 750);
+    }
+
+    #[test]
+    fn a_revert_undoes_slots_and_logs_and_keeps_unused_gas() {
+        let (result, slot) = run(COUNTER, &[], &[7], 100_000);
+        assert!(matches!(&result, ExecutionResult::Revert { output, .. } if output[..] == [7]));
+        assert_eq!((slot, result.logs().len()), (None, 0));
+        assert!(result.tx_gas_used() < 50_000);
+    }
+
+    #[test]
+    fn running_out_of_gas_burns_it_and_undoes_everything() {
+        let (result, slot) = run(COUNTER, &[], &[], 40_000);
+        assert!(result.is_halt(), "{result:?}");
+        assert_eq!((slot, result.tx_gas_used()), (None, 40_000));
+    }
+
+    #[test]
+    fn static_calls_and_delegated_ones_are_told_apart() {
+        // Each calls the counter with the instruction given and returns its success flag.
+        let code = |instruction: u8, value: &str| {
+            let text = format!("5f5f5f5f{value}73{}620186a0{instruction:02x}5f5260205ff3", hex::encode(COUNTER));
+            hex::decode(text).unwrap()
+        };
+        for (instruction, value, succeeds) in [(0xf1, "5f", true), (0xfa, "", false), (0xf4, "", false)] {
+            let (result, slot) = run(CALLER, &code(instruction, value), &[], 200_000);
+            let flag = result.output().map(|output| output[31] == 1);
+            assert_eq!((flag, slot.is_some()), (Some(succeeds), succeeds), "{instruction:#x}");
+        }
+    }
+}

@@ -35,9 +35,9 @@ pub(crate) fn pay_rewards<R: StateReader>(
     for ommer in ommers {
         // (8 - distance) eighths for the ommer, a thirty-second for its inclusion.
         let eighths = ommer.number.saturating_add(8).saturating_sub(header.number);
-        let ommer_reward = reward.saturating_mul(U256::from(eighths)) >> 3;
+        let ommer_reward = reward.saturating_mul(U256::from(eighths)).wrapping_shr(3);
         state.add_balance(ommer.beneficiary, ommer_reward, clear_empty)?;
-        total = total.saturating_add(reward >> 5);
+        total = total.saturating_add(reward.wrapping_shr(5));
     }
     state.add_balance(header.beneficiary, total, clear_empty)
 }

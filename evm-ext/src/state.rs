@@ -279,3 +279,107 @@ impl<R: StateReader> DatabaseCommit for BlockState<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evm::{Control, build},
+        memory_state::MemoryState,
+        precompiles::{PrecompileSet, Precompiles},
+    };
+    use alloy_primitives::{TxKind, hex};
+    use revm::{
+        ExecuteEvm,
+        context::{BlockEnv, CfgEnv, TxEnv, result::ExecutionResult},
+        primitives::hardfork::SpecId,
+    };
+
+    const SENDER: Address = Address::repeat_byte(0xaa);
+    const CONTRACT: Address = Address::repeat_byte(0xcc);
+    const OTHER: Address = Address::repeat_byte(0xdd);
+
+    /// Runs calls from [`SENDER`] one after the other and returns what they change.
+    fn run(spec: SpecId, state: MemoryState, calls: &[TxEnv]) -> StateChanges {
+        let cfg = CfgEnv::new_with_spec(spec);
+        let precompiles = Precompiles::new(spec, PrecompileSet::default());
+        let mut evm = build(BlockState::new(state), cfg, BlockEnv::default(), precompiles, (), Control::default());
+        for (nonce, call) in (0u64..).zip(calls) {
+            let call = TxEnv { caller: SENDER, nonce, gas_limit: 1_000_000, chain_id: Some(1), ..call.clone() };
+            let output = evm.transact(call).unwrap();
+            assert!(matches!(output.result, ExecutionResult::Success { .. }), "{:?}", output.result);
+            evm.ctx.journaled_state.database.commit(output.state);
+        }
+        evm.ctx.journaled_state.database.changes()
+    }
+
+    fn call(to: Address, wei: u64, data: &'static [u8]) -> TxEnv {
+        TxEnv { kind: TxKind::Call(to), value: U256::from(wei), data: data.into(), ..TxEnv::default() }
+    }
+
+    fn sender() -> MemoryState {
+        MemoryState::default().with(SENDER, 0, 1_000, &[])
+    }
+
+    #[test]
+    fn only_what_differs_is_handed_out() {
+        // SSTORE(0, CALLDATALOAD(0)): to 5, and back to the 7 that it was.
+        let state = sender().with(CONTRACT, 1, 0, &hex!("5f355f55")).with_slot(CONTRACT, 0, 7);
+        let (five, seven) = (&[&[0; 31][..], &[5]].concat().leak()[..], &[&[0; 31][..], &[7]].concat().leak()[..]);
+        let changes = run(SpecId::OSAKA, state, &[call(CONTRACT, 0, five), call(CONTRACT, 0, seven)]);
+        assert_eq!(changes.accounts.keys().collect::<Vec<_>>(), [&SENDER]);
+        assert_eq!(changes.accounts[&SENDER].after.unwrap().nonce, 2);
+
+        let state = sender().with(CONTRACT, 1, 0, &hex!("5f355f55")).with_slot(CONTRACT, 0, 7);
+        let changes = run(SpecId::OSAKA, state, &[call(CONTRACT, 0, five)]);
+        let change = &changes.accounts[&CONTRACT];
+        assert_eq!((change.wiped, &change.storage), (false, &BTreeMap::from([(U256::ZERO, U256::from(5))])));
+    }
+
+    #[test]
+    fn touched_empty_accounts_go_from_spurious_dragon_on_and_stay_before() {
+        let state = || sender().with(OTHER, 0, 0, &[]);
+        let changes = run(SpecId::SPURIOUS_DRAGON, state(), &[call(OTHER, 0, &[])]);
+        assert_eq!(changes.accounts[&OTHER].after, None);
+        let changes = run(SpecId::HOMESTEAD, state(), &[call(OTHER, 0, &[])]);
+        assert!(!changes.accounts.contains_key(&OTHER), "an existing empty account stays as it is");
+        let changes = run(SpecId::HOMESTEAD, sender(), &[call(OTHER, 0, &[])]);
+        assert_eq!(changes.accounts[&OTHER].after.unwrap().balance, U256::ZERO, "even nothing creates an account");
+        let changes = run(SpecId::SPURIOUS_DRAGON, sender(), &[call(OTHER, 0, &[])]);
+        assert!(!changes.accounts.contains_key(&OTHER));
+    }
+
+    #[test]
+    fn a_destroyed_contract_loses_its_slots_and_what_comes_after_finds_none() {
+        // SELFDESTRUCT to the caller; then a transfer to the address.
+        let state = sender().with(CONTRACT, 1, 9, &hex!("33ff")).with_slot(CONTRACT, 0, 7);
+        let changes = run(SpecId::LONDON, state, &[call(CONTRACT, 0, &[]), call(CONTRACT, 3, &[])]);
+        let change = &changes.accounts[&CONTRACT];
+        let after = change.after.unwrap();
+        assert_eq!((after.nonce, after.balance, after.code_hash), (0, U256::from(3), KECCAK256_EMPTY));
+        assert!(change.wiped && change.storage.is_empty());
+    }
+
+    #[test]
+    fn created_code_is_handed_out_once_and_can_be_called_in_the_same_block() {
+        // Init code that returns the code 5f5fa0 (LOG0 of nothing).
+        let create = TxEnv { kind: TxKind::Create, data: hex!("625f5fa05f526003601df3").into(), ..TxEnv::default() };
+        let created = SENDER.create(0);
+        let changes = run(SpecId::OSAKA, sender(), &[create, call(created, 0, &[])]);
+        let code_hash = changes.accounts[&created].after.unwrap().code_hash;
+        assert_eq!(changes.code.keys().collect::<Vec<_>>(), [&code_hash]);
+        assert_eq!(changes.code[&code_hash][..], hex!("5f5fa0"));
+    }
+
+    #[test]
+    fn no_contract_is_created_where_slots_are() {
+        let target = SENDER.create(0);
+        let state = sender().with(target, 0, 1, &[]).with_slot(target, 0, 7);
+        let cfg = CfgEnv::new_with_spec(SpecId::OSAKA);
+        let precompiles = Precompiles::new(SpecId::OSAKA, PrecompileSet::default());
+        let mut evm = build(BlockState::new(state), cfg, BlockEnv::default(), precompiles, (), Control::default());
+        let create = TxEnv { caller: SENDER, kind: TxKind::Create, gas_limit: 100_000, ..TxEnv::default() };
+        let output = evm.transact(TxEnv { chain_id: Some(1), ..create }).unwrap();
+        assert!(output.result.is_halt(), "EIP-7610: {:?}", output.result);
+    }
+}

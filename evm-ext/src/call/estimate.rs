@@ -85,5 +85,5 @@ fn affordable_gas(machine: &mut Machine<'_>, transaction: &TxEnv) -> Result<u64,
         return Err(ExecutionError::InvalidTransaction("insufficient funds for transfer".into()));
     }
     let left = balance.saturating_sub(transaction.value);
-    Ok((left / U256::from(transaction.gas_price)).saturating_to())
+    Ok(left.checked_div(U256::from(transaction.gas_price)).map_or(u64::MAX, |gas| gas.saturating_to()))
 }

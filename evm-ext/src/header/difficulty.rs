@@ -6,8 +6,8 @@ use pervade_chainspec::BlockForks;
 
 /// No block is easier.
 const DIFFICULTY_MIN: u64 = 131_072;
-/// A step is the parent's difficulty divided by this.
-const STEP_DIVISOR: u64 = 2048;
+/// A step is the parent's difficulty divided by 2048: shifted by so many bits.
+const STEP_SHIFT: usize = 11;
 /// Most steps down.
 const STEPS_DOWN_MAX: u64 = 99;
 /// Blocks in which the bomb doubles.
@@ -38,7 +38,7 @@ pub(super) fn difficulty(parent: &Header, forks: &BlockForks<'_>, timestamp: u64
     } else {
         (0, 1)
     };
-    let step = parent.difficulty / U256::from(STEP_DIVISOR);
+    let step = parent.difficulty.wrapping_shr(STEP_SHIFT);
     let moved = if up >= down {
         parent.difficulty.saturating_add(step.saturating_mul(U256::from(up.saturating_sub(down))))
     } else {
@@ -52,10 +52,8 @@ pub(super) fn difficulty(parent: &Header, forks: &BlockForks<'_>, timestamp: u64
 /// The bomb: two to the number of periods, less two.
 fn bomb(parent_number: u64, delay: u64) -> U256 {
     let number = parent_number.saturating_add(1).saturating_sub(delay);
-    match (number / BOMB_PERIOD_BLOCKS).checked_sub(2) {
-        Some(exponent) if exponent < 256 => U256::ONE << exponent,
-        _ => U256::ZERO,
-    }
+    let exponent = (number / BOMB_PERIOD_BLOCKS).checked_sub(2).and_then(|exponent| usize::try_from(exponent).ok());
+    exponent.and_then(|exponent| U256::ONE.checked_shl(exponent)).unwrap_or_default()
 }
 
 #[cfg(test)]
