@@ -147,7 +147,7 @@ impl RpcError {
             Self::Reverted { .. } => 3,
             Self::SyncTimeout { .. } => 4,
             Self::Storage(StorageError::Pruned { .. }) => 4444,
-            Self::Storage(StorageError::Database(_) | StorageError::Damaged { .. }) | Self::Internal { .. } => -32603,
+            Self::Storage(StorageError::Database { .. } | StorageError::Damaged { .. }) | Self::Internal { .. } => -32603,
             _ => -32000,
         }
     }
