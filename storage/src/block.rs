@@ -64,6 +64,6 @@ pub struct LogFilter {
 }
 
 /// Bloom filter of a block's receipts.
-pub fn logs_bloom(_receipts: &[Receipt]) -> Bloom {
-    todo!()
+pub fn logs_bloom(receipts: &[Receipt]) -> Bloom {
+    alloy_primitives::logs_bloom(receipts.iter().flat_map(|receipt| &receipt.logs))
 }

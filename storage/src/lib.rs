@@ -1,21 +1,67 @@
-//! Blocks, receipts, flat state, state trie, history and indices in RocksDB.
+//! Blocks, receipts, flat state, state trie, history and indices of one chain in one RocksDB directory.
+//!
+//! ```text
+//!  execution                    commit                              background writer
+//!  ─────────                    ──────                              ─────────────────
+//!  StateView ──reads──► layers ──► database                 one batch a block, not synced:
+//!      │                ▲                                     accounts, slots, code   (flat)
+//!      │ update()       │ becomes the newest layer            account_trie, storage_trie
+//!      ▼                │                                     history, history_index  (reverse diffs)
+//!  StateUpdate ──► ExecutedBlock ──► one batch, synced:       marker "state"
+//!                                      headers, bodies,              ▲
+//!                                      transactions, receipts,       │
+//!                                      lookups, log_index,   ────────┘ bounded queue
+//!                                      marker "head"
+//! ```
+//!
+//! What holds at any moment:
+//! - A block is durable before it is visible. Nothing that was visible is lost by a crash or a power loss.
+//! - There is one write-ahead log for everything, and it keeps order: what survives is a prefix, so the state is never newer
+//!   than the head. It may be older, by [`Storage::blocks_to_replay`], and is then executed again from stored blocks.
+//! - A [`StateView`] does not change while blocks are added. Inside the history window every block has one.
+//! - The state root of an update is that of a Merkle Patricia trie built from nothing, and costs as much as the update is
+//!   large, not as the state is.
+//! - A write or sync that fails is the last: see [`Storage::watch_failure`].
+//!
+//! Not here: execution, the rules of blocks, choosing between branches, and talking to anybody. Reads and writes block
+//! the calling thread.
 mod block;
+mod blocks;
 mod changes;
+mod codec;
+mod columns;
+mod commit;
+mod database;
 mod error;
+mod genesis;
+mod history;
+mod log_index;
+mod maintenance;
+mod open;
 mod options;
+mod overlay;
 mod proof;
 mod receipt;
+mod recent;
 mod storage;
+mod store;
+pub mod trie;
+mod unwind;
 mod update;
 mod view;
-pub mod trie;
+mod witness;
+mod writer;
 
-pub use block::{Block, ExecutedBlock, LogFilter, RecoveredBlock, Transaction, TransactionLocation};
+pub use block::{Block, ExecutedBlock, LogFilter, RecoveredBlock, Transaction, TransactionLocation, logs_bloom};
 pub use changes::{Account, AccountChange, AccountState, SlotChange, StateChanges, StateReader};
+pub use codec::FORMAT_VERSION;
 pub use error::StorageError;
-pub use options::{HistoryMode, StorageOptions};
+pub use maintenance::{CheckProgress, CheckReport, CheckStage, ColumnStats, DatabaseStats, PruneReport};
+pub use options::{
+    BLOCK_CACHE_BYTES_DEFAULT, HISTORY_BLOCKS_DEFAULT, HistoryMode, OPEN_FILES_MAX_DEFAULT, StorageOptions,
+};
 pub use proof::AccountProof;
 pub use receipt::Receipt;
-pub use storage::Storage;
+pub use storage::{SUBSCRIBER_BLOCKS_MAX, Storage};
 pub use update::StateUpdate;
 pub use view::StateView;

@@ -1,5 +1,12 @@
 //! How a data directory is opened.
 
+/// State of so many blocks is kept by default.
+pub const HISTORY_BLOCKS_DEFAULT: u64 = 10_000;
+/// Default size of RocksDB's block cache: with write buffers it keeps an idle node far below 100 MiB.
+pub const BLOCK_CACHE_BYTES_DEFAULT: usize = 64 << 20;
+/// Default limit of RocksDB's open files; below the usual `ulimit -n` of 1,024.
+pub const OPEN_FILES_MAX_DEFAULT: i32 = 512;
+
 /// How much historical state is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryMode {
@@ -12,8 +19,25 @@ pub enum HistoryMode {
     Archive,
 }
 
+impl Default for HistoryMode {
+    fn default() -> Self {
+        Self::Window { blocks: HISTORY_BLOCKS_DEFAULT }
+    }
+}
+
+impl HistoryMode {
+    /// First block whose state is still kept when the state of `number` is written.
+    pub(crate) const fn first_kept(self, number: u64) -> u64 {
+        match self {
+            Self::Window { blocks: 0 } => number,
+            Self::Window { blocks } => number.saturating_add(1).saturating_sub(blocks),
+            Self::Archive => 0,
+        }
+    }
+}
+
 /// What an operator may turn.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageOptions {
     /// How much historical state is kept.
     pub history: HistoryMode,
@@ -23,4 +47,15 @@ pub struct StorageOptions {
     pub open_files_max: i32,
     /// Opened to look only: no writes, no lock taken.
     pub read_only: bool,
+}
+
+impl Default for StorageOptions {
+    fn default() -> Self {
+        Self {
+            history: HistoryMode::default(),
+            block_cache_bytes: BLOCK_CACHE_BYTES_DEFAULT,
+            open_files_max: OPEN_FILES_MAX_DEFAULT,
+            read_only: false,
+        }
+    }
 }

@@ -1,119 +1,146 @@
 //! [`Storage`]: one data directory.
 use crate::{
-    ExecutedBlock, LogFilter, Receipt, RecoveredBlock, StateView, StorageError, StorageOptions, Transaction,
-    TransactionLocation,
+    ExecutedBlock, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store, writer::Writer,
 };
-use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::B256;
+use crossbeam_channel::{Receiver, bounded};
 use pervade_chainspec::ChainSpec;
-use std::{path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// Blocks that a subscriber may be behind. One that is further behind is dropped: its channel closes.
+pub const SUBSCRIBER_BLOCKS_MAX: usize = 1024;
 
 /// One data directory, opened by one process. Clones share it.
+///
+/// When the last clone goes, the state that is still unwritten is written; the directory is free when the last
+/// [`StateView`] is gone as well.
 #[derive(Clone)]
-pub struct Storage {}
+pub struct Storage {
+    pub(crate) handle: Arc<Handle>,
+}
+
+/// What ends with the last clone.
+pub(crate) struct Handle {
+    pub(crate) store: Arc<Store>,
+    /// `None` if opened for reading only.
+    writer: Option<Writer>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() && self.store.database.failure().is_none() {
+            let _ = self.store.database.sync(); // recorded as failure; the blocks are durable anyway
+        }
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").field("dir", &self.store().dir).field("head", &self.head().number()).finish()
+    }
+}
 
 impl Storage {
     /// Opens or creates the directory, writes the genesis state into a new one, checks that an old one is of this
-    /// chain and of a format this version reads. The state may lag behind the head after a crash: see [`Self::blocks_to_replay`].
-    pub fn open(_dir: &Path, _spec: &ChainSpec, _options: StorageOptions) -> Result<Self, StorageError> {
-        todo!()
+    /// chain and of a format this version reads. The state may lag behind the head after a crash: see
+    /// [`Self::blocks_to_replay`].
+    ///
+    /// # Errors
+    /// [`StorageError::DataDirectoryInUse`], [`StorageError::WrongChain`], [`StorageError::NewerFormat`],
+    /// [`StorageError::NoDatabase`] (reading only), [`StorageError::GenesisState`], [`StorageError::Directory`],
+    /// [`StorageError::Damaged`] if what is there contradicts itself or has lost blocks, [`StorageError::Database`].
+    pub fn open(dir: &Path, spec: &ChainSpec, options: StorageOptions) -> Result<Self, StorageError> {
+        let store = Arc::new(crate::open::open(dir, spec, options)?);
+        let writer = match store.options.read_only {
+            true => None,
+            false => Some(Writer::start(store.clone())?),
+        };
+        Ok(Self { handle: Arc::new(Handle { store, writer }) })
     }
-    /// After a crash the written state may be older than the head block. While this is `Some((first, last))`, the caller
-    /// executes these blocks in order on `view_at(first - 1)` ... and hands each update to [`Self::replay`].
-    pub fn blocks_to_replay(&self) -> Option<(u64, u64)> {
-        todo!()
-    }
-    /// Takes the re-executed state of the next block to replay; its root must be the stored header's.
-    pub fn replay(&self, _executed: ExecutedBlock) -> Result<(), StorageError> {
-        todo!()
-    }
-    /// Makes a decided block durable (one sync) and then visible as the head. Its state is written in the background;
-    /// waits while too many blocks are unwritten. The parent must be the head.
-    pub fn commit(&self, _executed: ExecutedBlock) -> Result<(), StorageError> {
-        todo!()
-    }
-    /// Like `commit` for bulk import: durable at the latest at the next [`Self::sync`].
-    pub fn commit_unsynced(&self, _executed: ExecutedBlock) -> Result<(), StorageError> {
-        todo!()
-    }
-    /// Waits until everything committed is durable and its state is written.
-    pub fn sync(&self) -> Result<(), StorageError> {
-        todo!()
-    }
-    /// Takes blocks above `number` back, state included (imports of chains with forks; conformance). Inside the history window.
-    pub fn unwind(&self, _number: u64) -> Result<(), StorageError> {
-        todo!()
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.handle.store
     }
 
     /// The newest block.
     pub fn head(&self) -> Arc<RecoveredBlock> {
-        todo!()
-    }
-    /// State at the head.
-    pub fn latest_view(&self) -> StateView {
-        todo!()
-    }
-    /// State after block `number`.
-    pub fn view_at(&self, _number: u64) -> Result<StateView, StorageError> {
-        todo!()
-    }
-    /// First block whose state is kept.
-    pub fn first_state(&self) -> u64 {
-        todo!()
+        self.store().tip.read().head.clone()
     }
 
-    /// Number of a canonical block.
-    pub fn block_number(&self, _hash: &B256) -> Result<Option<u64>, StorageError> {
-        todo!()
+    /// State at the head; while blocks are to be replayed, the newest state there is.
+    pub fn latest_view(&self) -> StateView {
+        let tip = self.store().tip();
+        let (number, root) = (tip.state_number, tip.state_root);
+        StateView::new(self.store().clone(), tip, number, root)
     }
-    /// Hash of a canonical block.
-    pub fn block_hash(&self, _number: u64) -> Result<Option<B256>, StorageError> {
-        todo!()
+
+    /// State after block `number`.
+    ///
+    /// # Errors
+    /// [`StorageError::UnknownBlock`] above the head, [`StorageError::Pruned`] below the history window,
+    /// [`StorageError::ReplayPending`] if that state is not executed again yet; a record cannot be read.
+    pub fn view_at(&self, number: u64) -> Result<StateView, StorageError> {
+        let store = self.store();
+        let tip = store.tip();
+        if number > tip.head.number() {
+            return Err(StorageError::UnknownBlock { number });
+        }
+        if number > tip.state_number {
+            let (first, last) = (tip.state_number.saturating_add(1), tip.head.number());
+            return Err(StorageError::ReplayPending { first, last });
+        }
+        store.check_kept(number)?;
+        let root = if number == tip.state_number {
+            tip.state_root
+        } else if let Some(layer) = tip.layer(number) {
+            layer.state_root
+        } else {
+            self.header(number)?.ok_or(StorageError::UnknownBlock { number })?.state_root
+        };
+        Ok(StateView::new(store.clone(), tip, number, root))
     }
-    /// Header without its body.
-    pub fn header(&self, _number: u64) -> Result<Option<Header>, StorageError> {
-        todo!()
+
+    /// First block whose state is kept.
+    pub fn first_state(&self) -> u64 {
+        self.store().first_state.load(Ordering::SeqCst)
     }
-    /// Sum of difficulties up to and with this block.
-    pub fn total_difficulty(&self, _number: u64) -> Result<Option<U256>, StorageError> {
-        todo!()
+
+    /// Hash of block 0.
+    pub fn genesis_hash(&self) -> B256 {
+        self.store().genesis_hash
     }
-    /// Whole block with senders; recent ones come from memory.
-    pub fn block(&self, _number: u64) -> Result<Option<Arc<RecoveredBlock>>, StorageError> {
-        todo!()
+
+    /// Gets every block that `commit` makes visible from now on, in order. The channel closes if its reader is more than
+    /// [`SUBSCRIBER_BLOCKS_MAX`] blocks behind: read on from the head, then subscribe again.
+    pub fn subscribe(&self) -> Receiver<ExecutedBlock> {
+        let (sender, receiver) = bounded(SUBSCRIBER_BLOCKS_MAX);
+        self.store().committing.lock().subscribers.push(sender);
+        receiver
     }
-    /// All receipts of a block; recent ones come from memory.
-    pub fn receipts(&self, _number: u64) -> Result<Option<Arc<Vec<Receipt>>>, StorageError> {
-        todo!()
+
+    /// Why storage has stopped, if it has: a write or a sync failed, and every later one is refused.
+    pub fn failure(&self) -> Option<String> {
+        self.store().database.failure()
     }
-    /// Number of transactions in a block.
-    pub fn transaction_count(&self, _number: u64) -> Result<Option<u32>, StorageError> {
-        todo!()
+
+    /// Gets one message, the reason, when storage stops: the node must end then.
+    pub fn watch_failure(&self) -> Receiver<String> {
+        self.store().database.watch_failure()
     }
-    /// Where a transaction is.
-    pub fn transaction_location(&self, _hash: &B256) -> Result<Option<TransactionLocation>, StorageError> {
-        todo!()
+
+    /// Point reads and scans, and records written, since the directory was opened.
+    pub fn io_counts(&self) -> (u64, u64) {
+        self.store().database.io_counts()
     }
-    /// One transaction and its sender; reads the record around it, not the block.
-    pub fn transaction(&self, _at: TransactionLocation) -> Result<Option<(Transaction, Address)>, StorageError> {
-        todo!()
-    }
-    /// One receipt, the gas used in the block before it, and the number of logs in the block before it.
-    pub fn receipt(&self, _at: TransactionLocation) -> Result<Option<(Receipt, u64, u64)>, StorageError> {
-        todo!()
-    }
-    /// Blocks in `first..=last` that can hold a matching log, ascending, at most `limit`; from the index alone.
-    pub fn blocks_with_logs(
-        &self,
-        _filter: &LogFilter,
-        _first: u64,
-        _last: u64,
-        _limit: usize,
-    ) -> Result<Vec<u64>, StorageError> {
-        todo!()
-    }
-    /// Called (in order, on the committing thread) with every block that `commit` made visible.
-    pub fn subscribe(&self) -> crossbeam_channel::Receiver<ExecutedBlock> {
-        todo!()
+
+    /// Holds the background writer back, or lets it go on. While it is held back, a drop leaves the state behind the head,
+    /// as a crash would. For tests.
+    #[doc(hidden)]
+    pub fn pause_background_writer(&self, paused: bool) {
+        self.store().queue.pause(paused);
     }
 }

@@ -1,9 +1,293 @@
 //! [`StateUpdate`]: one block's effect on flat state and tries, ready to be written.
-use alloy_primitives::B256;
+use crate::{
+    Account, AccountChange, StateChanges, StateReader, StateView, StorageError,
+    codec::account::{account_leaf, slot_leaf},
+    trie::{NodeReader, update_trie},
+};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map, map::HashMap};
+use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+use parking_lot::Mutex;
+use rayon::prelude::*;
+use std::{collections::BTreeMap, mem::size_of};
 
-/// Computed from [`crate::StateChanges`] by [`crate::StateView::update`]; one layer of the overlay until it is written.
+/// Accounts that one task of the thread pool takes at least: below that, handing over costs more than the work.
+const ACCOUNTS_PER_TASK_MIN: usize = 32;
+
+/// One block's effect on flat state and tries, with what was there before.
+///
+/// Computed from [`StateChanges`] by [`StateView::update`]; a layer over the database until it is written.
 #[derive(Debug, Default)]
 pub struct StateUpdate {
+    /// The block whose effect it is.
+    pub number: u64,
+    /// State root before the block.
+    pub parent_root: B256,
     /// State root after the block.
     pub state_root: B256,
+    /// Ascending by address.
+    pub(crate) accounts: Vec<AccountDiff>,
+    /// Ascending by address.
+    pub(crate) storages: Vec<StorageDiff>,
+    /// Ascending by path.
+    pub(crate) account_nodes: Vec<NodeDiff>,
+    /// New code.
+    pub(crate) code: BTreeMap<B256, Bytes>,
+    /// keccak(address) -> place in `storages`.
+    owners: B256Map<usize>,
+}
+
+/// An account before and after.
+#[derive(Debug)]
+pub(crate) struct AccountDiff {
+    pub(crate) address: Address,
+    pub(crate) before: Option<Account>,
+    pub(crate) after: Option<Account>,
+}
+
+/// An account's slots and storage trie before and after.
+#[derive(Debug)]
+pub(crate) struct StorageDiff {
+    pub(crate) address: Address,
+    /// keccak(address).
+    pub(crate) owner: B256,
+    /// Slot, value before, value after; ascending by slot. A wipe lists every slot that had a value.
+    pub(crate) slots: Vec<(U256, U256, U256)>,
+    /// Ascending by path. A wipe lists every node that was there.
+    pub(crate) nodes: Vec<NodeDiff>,
+}
+
+/// A trie node before and after.
+#[derive(Debug)]
+pub(crate) struct NodeDiff {
+    pub(crate) path: Nibbles,
+    pub(crate) before: Option<Bytes>,
+    pub(crate) after: Option<Bytes>,
+}
+
+impl StateUpdate {
+    /// The account after the block; `None`: the block did not change it.
+    pub(crate) fn account(&self, address: &Address) -> Option<Option<Account>> {
+        let index = self.accounts.binary_search_by(|diff| diff.address.cmp(address)).ok()?;
+        self.accounts.get(index).map(|diff| diff.after)
+    }
+
+    /// The slot after the block; `None`: the block did not change it.
+    pub(crate) fn slot(&self, address: &Address, slot: &U256) -> Option<U256> {
+        let diff = self.storage(address)?;
+        let index = diff.slots.binary_search_by(|(key, ..)| key.cmp(slot)).ok()?;
+        diff.slots.get(index).map(|(_, _, after)| *after)
+    }
+
+    /// The node after the block; `None`: the block did not change it.
+    pub(crate) fn node(&self, owner: Option<&B256>, path: &Nibbles) -> Option<Option<&Bytes>> {
+        let nodes = match owner {
+            None => &self.account_nodes,
+            Some(owner) => &self.storages.get(*self.owners.get(owner)?)?.nodes,
+        };
+        let index = nodes.binary_search_by(|diff| diff.path.cmp(path)).ok()?;
+        nodes.get(index).map(|diff| diff.after.as_ref())
+    }
+
+    /// What the block did to an account's storage.
+    pub(crate) fn storage(&self, address: &Address) -> Option<&StorageDiff> {
+        let index = self.storages.binary_search_by(|diff| diff.address.cmp(address)).ok()?;
+        self.storages.get(index)
+    }
+
+    /// What the block did to the storage trie of keccak(address).
+    pub(crate) fn storage_of_owner(&self, owner: &B256) -> Option<&StorageDiff> {
+        self.storages.get(*self.owners.get(owner)?)
+    }
+
+    /// Roughly what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        fn nodes(nodes: &[NodeDiff]) -> usize {
+            let content = |node: &Option<Bytes>| node.as_ref().map_or(0, |bytes| bytes.len());
+            nodes.iter().map(|node| size_of::<NodeDiff>() + content(&node.before) + content(&node.after)).sum()
+        }
+        let storages = self.storages.iter().map(|diff| {
+            size_of::<StorageDiff>() + diff.slots.len() * size_of::<(U256, U256, U256)>() + nodes(&diff.nodes)
+        });
+        let code = self.code.values().map(|code| size_of::<B256>() + code.len());
+        size_of::<Self>()
+            + self.accounts.len() * size_of::<AccountDiff>()
+            + storages.sum::<usize>()
+            + nodes(&self.account_nodes)
+            + code.sum::<usize>()
+    }
+}
+
+impl StateView {
+    /// Applies a child block's changes: new roots, trie nodes and reverse diffs. Writes nothing.
+    ///
+    /// Reads only what the changes touch: the accounts and slots named, and the trie nodes on their paths. Storage
+    /// tries are updated in parallel over accounts, then the account trie.
+    ///
+    /// # Errors
+    /// A record cannot be read, or the trie lacks a node that another one names.
+    pub fn update(&self, changes: &StateChanges) -> Result<StateUpdate, StorageError> {
+        let changed: Vec<_> = changes.accounts.iter().collect();
+        let diffs: Vec<_> = changed
+            .into_par_iter()
+            .with_min_len(ACCOUNTS_PER_TASK_MIN)
+            .map(|(address, change)| diff_account(self, address, change))
+            .collect::<Result<_, _>>()?;
+
+        let mut accounts = Vec::with_capacity(diffs.len());
+        let mut storages = Vec::new();
+        let mut leaves = Vec::with_capacity(diffs.len());
+        let mut owners = B256Map::default();
+        for (owner, account, storage) in diffs {
+            if account.before != account.after {
+                leaves.push((owner, account.after.as_ref().map(account_leaf)));
+                accounts.push(account);
+            }
+            if let Some(storage) = storage {
+                owners.insert(owner, storages.len());
+                storages.push(storage);
+            }
+        }
+        leaves.sort_unstable_by_key(|(owner, _)| *owner);
+
+        let parent_root = self.state_root();
+        let (state_root, account_nodes) = update_recorded(self, None, parent_root, &leaves)?;
+        let number = self.number().saturating_add(1);
+        let code = changes.code.clone();
+        Ok(StateUpdate { number, parent_root, state_root, accounts, storages, account_nodes, code, owners })
+    }
+}
+
+type AccountAndStorage = (B256, AccountDiff, Option<StorageDiff>);
+
+fn diff_account(view: &StateView, address: &Address, change: &AccountChange) -> Result<AccountAndStorage, StorageError> {
+    let owner = keccak256(address);
+    let before = view.account(address)?;
+    let root_before = before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+    let (root_after, storage) = diff_storage(view, address, &owner, root_before, change)?;
+    let after = change.after.map(|state| Account {
+        nonce: state.nonce,
+        balance: state.balance,
+        code_hash: state.code_hash,
+        storage_root: root_after,
+    });
+    Ok((owner, AccountDiff { address: *address, before, after }, storage))
+}
+
+fn diff_storage(
+    view: &StateView,
+    address: &Address,
+    owner: &B256,
+    root_before: B256,
+    change: &AccountChange,
+) -> Result<(B256, Option<StorageDiff>), StorageError> {
+    let wiped = change.wiped || change.after.is_none();
+    let (root_after, slots, nodes) = if wiped && root_before != EMPTY_ROOT_HASH {
+        wipe_storage(view, address, owner, change)?
+    } else if change.storage.is_empty() || change.after.is_none() {
+        return Ok((root_before, None));
+    } else {
+        let mut slots = Vec::with_capacity(change.storage.len());
+        for (slot, after) in &change.storage {
+            let before = view.storage(address, slot)?;
+            if before != *after {
+                slots.push((*slot, before, *after));
+            }
+        }
+        let leaves = storage_leaves(slots.iter().map(|(slot, _, after)| (slot, after)));
+        let (root_after, nodes) = update_recorded(view, Some(owner), root_before, &leaves)?;
+        (root_after, slots, nodes)
+    };
+    let unchanged = slots.is_empty() && nodes.is_empty();
+    let diff = StorageDiff { address: *address, owner: *owner, slots, nodes };
+    Ok((root_after, if unchanged { None } else { Some(diff) }))
+}
+
+type StorageParts = (B256, Vec<(U256, U256, U256)>, Vec<NodeDiff>);
+
+/// All slots and nodes go; what the account has afterwards is built from nothing.
+fn wipe_storage(
+    view: &StateView,
+    address: &Address,
+    owner: &B256,
+    change: &AccountChange,
+) -> Result<StorageParts, StorageError> {
+    let mut slots: BTreeMap<U256, (U256, U256)> = BTreeMap::new();
+    for (slot, before) in view.slots_of(address)? {
+        slots.insert(slot, (before, U256::ZERO));
+    }
+    let written = change.after.iter().flat_map(|_| &change.storage).filter(|(_, after)| !after.is_zero());
+    for (slot, after) in written.clone() {
+        slots.entry(*slot).or_default().1 = *after;
+    }
+
+    let (root_after, new_nodes) = update_trie(&NoNodes, Some(owner), EMPTY_ROOT_HASH, &storage_leaves(written))?;
+    let mut nodes: BTreeMap<Nibbles, (Option<Bytes>, Option<Bytes>)> = BTreeMap::new();
+    for (path, before) in view.nodes_of(owner)? {
+        nodes.insert(path, (Some(before), None));
+    }
+    for (path, after) in new_nodes {
+        nodes.entry(path).or_default().1 = after;
+    }
+
+    let slots = slots.into_iter().filter(|(_, (before, after))| before != after);
+    let slots = slots.map(|(slot, (before, after))| (slot, before, after)).collect();
+    let nodes = nodes.into_iter().filter(|(_, (before, after))| before != after);
+    let nodes = nodes.map(|(path, (before, after))| NodeDiff { path, before, after }).collect();
+    Ok((root_after, slots, nodes))
+}
+
+/// Hashed and sorted, as tries want them; zero deletes.
+fn storage_leaves<'a>(slots: impl Iterator<Item = (&'a U256, &'a U256)>) -> Vec<(B256, Option<Vec<u8>>)> {
+    let leaf = |value: &U256| if value.is_zero() { None } else { Some(slot_leaf(value)) };
+    let mut leaves: Vec<_> = slots.map(|(slot, after)| (keccak256(B256::from(*slot)), leaf(after))).collect();
+    leaves.sort_unstable_by_key(|(key, _)| *key);
+    leaves
+}
+
+/// Updates a trie and pairs each changed node with what stood there before: an update reads every node that it
+/// replaces or deletes, so a node that was not read was not there.
+fn update_recorded(
+    view: &StateView,
+    owner: Option<&B256>,
+    root: B256,
+    leaves: &[(B256, Option<Vec<u8>>)],
+) -> Result<(B256, Vec<NodeDiff>), StorageError> {
+    if leaves.is_empty() {
+        return Ok((root, Vec::new()));
+    }
+    let recorder = Recorder { view, seen: Mutex::default() };
+    let (root_after, changes) = update_trie(&recorder, owner, root, leaves)?;
+    let mut seen = recorder.seen.into_inner();
+    let mut diffs: Vec<_> = changes
+        .into_iter()
+        .map(|(path, after)| NodeDiff { path, before: seen.remove(&path), after })
+        .filter(|diff| diff.before != diff.after)
+        .collect();
+    diffs.sort_unstable_by_key(|diff| diff.path);
+    Ok((root_after, diffs))
+}
+
+/// Remembers the nodes that an update read.
+struct Recorder<'a> {
+    view: &'a StateView,
+    seen: Mutex<HashMap<Nibbles, Bytes>>,
+}
+
+impl NodeReader for Recorder<'_> {
+    fn node(&self, owner: Option<&B256>, path: &Nibbles) -> Result<Option<Bytes>, StorageError> {
+        let node = self.view.node(owner, path)?;
+        if let Some(node) = &node {
+            self.seen.lock().insert(*path, node.clone());
+        }
+        Ok(node)
+    }
+}
+
+/// The nodes of an empty trie.
+struct NoNodes;
+
+impl NodeReader for NoNodes {
+    fn node(&self, _owner: Option<&B256>, _path: &Nibbles) -> Result<Option<Bytes>, StorageError> {
+        Ok(None)
+    }
 }

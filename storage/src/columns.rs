@@ -1,0 +1,172 @@
+//! The columns (RocksDB column families), what each holds, and how RocksDB keeps it.
+use crate::StorageOptions;
+use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
+
+/// All memtables together: what is not yet in a sorted file. Also bounds idle memory.
+const WRITE_BUFFERS_BYTES_MAX: usize = 64 << 20;
+/// Memtable of a column that every block writes much to.
+const WRITE_BUFFER_HOT_BYTES: usize = 16 << 20;
+/// Memtable of the others.
+const WRITE_BUFFER_COLD_BYTES: usize = 4 << 20;
+/// Write-ahead log. All of it is read at start-up after a crash, in well under a second.
+const WAL_BYTES_MAX: u64 = 96 << 20;
+/// Flushes and compactions at a time.
+const BACKGROUND_JOBS: i32 = 2;
+/// Written files are handed to the disk in steps, so that no sync of a commit waits for a long compaction.
+const BYTES_PER_SYNC: u64 = 1 << 20;
+/// RocksDB's own text logs that are kept.
+const LOG_FILES: usize = 3;
+/// Size of each of them.
+const LOG_FILE_BYTES_MAX: usize = 1 << 20;
+/// One key in a thousand that is absent is looked for in vain.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+
+/// One column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// block -> hash, total difficulty, header
+    Headers,
+    /// block -> ommers, withdrawals, number of transactions
+    Bodies,
+    /// block and chunk -> transactions with senders
+    Transactions,
+    /// block and chunk -> receipts
+    Receipts,
+    /// block hash -> number
+    BlockNumbers,
+    /// transaction hash -> block and position
+    TransactionLookup,
+    /// logged value and block -> nothing
+    LogIndex,
+    /// address -> account
+    Accounts,
+    /// address and slot -> value
+    Slots,
+    /// code hash -> code
+    Code,
+    /// path -> node
+    AccountTrie,
+    /// keccak(address) and path -> node
+    StorageTrie,
+    /// key of the state and block -> value before that block
+    History,
+    /// block -> keys it wrote in `history`
+    HistoryIndex,
+    /// markers
+    Meta,
+}
+
+impl Column {
+    pub(crate) const ALL: [Self; 15] = [
+        Self::Headers,
+        Self::Bodies,
+        Self::Transactions,
+        Self::Receipts,
+        Self::BlockNumbers,
+        Self::TransactionLookup,
+        Self::LogIndex,
+        Self::Accounts,
+        Self::Slots,
+        Self::Code,
+        Self::AccountTrie,
+        Self::StorageTrie,
+        Self::History,
+        Self::HistoryIndex,
+        Self::Meta,
+    ];
+
+    /// Name on disk.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::Bodies => "bodies",
+            Self::Transactions => "transactions",
+            Self::Receipts => "receipts",
+            Self::BlockNumbers => "block_numbers",
+            Self::TransactionLookup => "transaction_lookup",
+            Self::LogIndex => "log_index",
+            Self::Accounts => "accounts",
+            Self::Slots => "slots",
+            Self::Code => "code",
+            Self::AccountTrie => "account_trie",
+            Self::StorageTrie => "storage_trie",
+            Self::History => "history",
+            Self::HistoryIndex => "history_index",
+            Self::Meta => "meta",
+        }
+    }
+
+    /// Columns that full blocks write thousands of keys or megabytes to.
+    const fn is_hot(self) -> bool {
+        !matches!(self, Self::Headers | Self::Bodies | Self::BlockNumbers | Self::Code | Self::Meta)
+    }
+
+    /// Hashes and signatures do not compress: what consists of them is left alone, to save the CPU.
+    const fn compression(self) -> DBCompressionType {
+        match self {
+            Self::BlockNumbers | Self::TransactionLookup | Self::AccountTrie | Self::StorageTrie | Self::Meta => {
+                DBCompressionType::None
+            }
+            Self::Headers | Self::Receipts | Self::Code | Self::HistoryIndex => DBCompressionType::Zstd,
+            _ => DBCompressionType::Snappy,
+        }
+    }
+
+    /// Columns whose keys are asked for one by one, often in vain.
+    const fn has_bloom(self) -> bool {
+        !matches!(self, Self::LogIndex | Self::History | Self::HistoryIndex)
+    }
+
+    pub(crate) fn options(self, cache: &Cache) -> Options {
+        let mut blocks = BlockBasedOptions::default();
+        blocks.set_block_cache(cache);
+        // Index and filters count against the cache, or memory would grow with the data.
+        blocks.set_cache_index_and_filter_blocks(true);
+        blocks.set_cache_index_and_filter_blocks_with_high_priority(true);
+        blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        if self.has_bloom() {
+            blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+        }
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&blocks);
+        options.set_compression_type(self.compression());
+        options.set_write_buffer_size(if self.is_hot() { WRITE_BUFFER_HOT_BYTES } else { WRITE_BUFFER_COLD_BYTES });
+        options
+    }
+}
+
+/// Options of the whole database.
+pub(crate) fn database_options(options: &StorageOptions) -> Options {
+    let mut database = Options::default();
+    database.create_if_missing(true);
+    database.create_missing_column_families(true);
+    database.set_max_open_files(options.open_files_max);
+    database.set_db_write_buffer_size(WRITE_BUFFERS_BYTES_MAX);
+    database.set_max_total_wal_size(WAL_BYTES_MAX);
+    database.set_max_background_jobs(BACKGROUND_JOBS);
+    database.set_bytes_per_sync(BYTES_PER_SYNC);
+    database.set_paranoid_checks(true);
+    // A log that ends in a torn record is what a power loss leaves. What the log lost beyond that is found by
+    // comparing the head with the witness file.
+    database.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    database.set_track_and_verify_wals_in_manifest(true);
+    database.set_log_level(LogLevel::Warn);
+    database.set_keep_log_file_num(LOG_FILES);
+    database.set_max_log_file_size(LOG_FILE_BYTES_MAX);
+    database.set_stats_dump_period_sec(0);
+    database.set_stats_persist_period_sec(0);
+    database
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_is_listed_once() {
+        for (index, column) in Column::ALL.iter().enumerate() {
+            assert_eq!(*column as usize, index);
+            assert_eq!(Column::ALL.iter().filter(|other| other.name() == column.name()).count(), 1);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The background writer: takes state updates in order and writes each as one batch, without a sync.
+//!
+//! The log of RocksDB keeps order, so what survives a crash is a prefix: never a state without its block.
+//!
+//! ```text
+//! commit ──► queue (bounded by blocks and bytes) ──► raise writing_to ──► write ──► drop the layer
+//! ```
+use crate::{StateUpdate, StorageError, codec::key::block_key, codec::meta, columns::Column, history, store::Store};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+    thread::{self, JoinHandle},
+};
+
+/// Blocks whose state may be unwritten: what a start after a crash executes again at most, but one.
+pub(crate) const UNWRITTEN_BLOCKS_MAX: usize = 16;
+/// Memory of unwritten state. One block may exceed it alone.
+pub(crate) const UNWRITTEN_BYTES_MAX: usize = 128 << 20;
+/// Blocks whose history is deleted along with one written block: more than one, so that a shortened window is reached.
+const PRUNED_BLOCKS_PER_WRITE: usize = 4;
+
+/// Updates on their way to the database.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<QueueState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    pending: VecDeque<Arc<StateUpdate>>,
+    bytes: usize,
+    closing: bool,
+    paused: bool,
+}
+
+impl Queue {
+    pub(crate) fn push(&self, update: Arc<StateUpdate>) {
+        let mut state = self.state.lock();
+        state.bytes = state.bytes.saturating_add(update.bytes());
+        state.pending.push_back(update);
+        metrics::gauge!("pervade_storage_unwritten_blocks").set(state.pending.len() as f64);
+        self.changed.notify_all();
+    }
+
+    /// Waits until there is room for one more block.
+    pub(crate) fn wait_for_room(&self, store: &Store) -> Result<(), StorageError> {
+        self.wait(store, |state| state.pending.len() < UNWRITTEN_BLOCKS_MAX && state.bytes < UNWRITTEN_BYTES_MAX)
+    }
+
+    /// Waits until everything is written.
+    pub(crate) fn wait_until_empty(&self, store: &Store) -> Result<(), StorageError> {
+        self.wait(store, |state| state.pending.is_empty())
+    }
+
+    fn wait(&self, store: &Store, done: impl Fn(&QueueState) -> bool) -> Result<(), StorageError> {
+        let mut state = self.state.lock();
+        while !done(&state) {
+            store.database.check_writable("wait for the background writer")?;
+            self.changed.wait(&mut state);
+        }
+        Ok(())
+    }
+
+    /// The oldest update, when there is one; `None`: the writer shall end.
+    fn next(&self) -> Option<Arc<StateUpdate>> {
+        let mut state = self.state.lock();
+        loop {
+            match state.pending.front() {
+                Some(update) if !state.paused => return Some(update.clone()),
+                _ if state.closing => return None,
+                _ => self.changed.wait(&mut state),
+            }
+        }
+    }
+
+    fn written(&self) {
+        let mut state = self.state.lock();
+        if let Some(update) = state.pending.pop_front() {
+            state.bytes = state.bytes.saturating_sub(update.bytes());
+        }
+        metrics::gauge!("pervade_storage_unwritten_blocks").set(state.pending.len() as f64);
+        self.changed.notify_all();
+    }
+
+    /// The writer ends when nothing is left to write; at once, if it is paused.
+    fn close(&self) {
+        self.state.lock().closing = true;
+        self.changed.notify_all();
+    }
+
+    /// Wakes who waits, to see that storage has stopped.
+    fn wake(&self) {
+        let _state = self.state.lock();
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn pause(&self, paused: bool) {
+        self.state.lock().paused = paused;
+        self.changed.notify_all();
+    }
+}
+
+/// The thread. Dropped: writes what is pending, and ends.
+pub(crate) struct Writer {
+    store: Arc<Store>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(store: Arc<Store>) -> Result<Self, StorageError> {
+        let work = store.clone();
+        let spawned = thread::Builder::new().name("storage-writer".into()).spawn(move || run(&work));
+        let thread = spawned.map_err(|source| StorageError::Directory { path: store.dir.clone(), source })?;
+        Ok(Self { store, thread: Some(thread) })
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.store.queue.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it has told why, if it failed
+        }
+    }
+}
+
+fn run(store: &Store) {
+    let mut prune_from = 0;
+    while let Some(update) = store.queue.next() {
+        if let Err(error) = write(store, &update, &mut prune_from) {
+            store.database.fail(error.to_string());
+            store.queue.wake();
+            return;
+        }
+        store.queue.written();
+    }
+}
+
+fn write(store: &Store, update: &StateUpdate, prune_from: &mut u64) -> Result<(), StorageError> {
+    let number = update.number;
+    let mut batch = store.database.batch();
+    history::write_update(&mut batch, update)?;
+
+    let first_kept = store.options.history.first_kept(number);
+    if first_kept > store.first_state.load(Ordering::SeqCst) {
+        batch.put(Column::Meta, meta::FIRST_STATE, &block_key(first_kept))?;
+        store.first_state.store(first_kept, Ordering::SeqCst);
+    }
+    let first_state = store.first_state.load(Ordering::SeqCst);
+    *prune_from = history::prune(&store.database, &mut batch, *prune_from, first_state, PRUNED_BLOCKS_PER_WRITE)?;
+
+    store.writing_to.store(number, Ordering::SeqCst);
+    metrics::counter!("pervade_storage_state_written_bytes").increment(batch.size_bytes() as u64);
+    store.database.write(batch, false)?;
+    let mut tip = store.tip.write();
+    *tip = Arc::new(tip.without_written(number));
+    Ok(())
+}
