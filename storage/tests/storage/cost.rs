@@ -1,0 +1,58 @@
+//! What a block costs depends on what it touches, not on how big the state is.
+use crate::chain::{Chain, block};
+use alloy_consensus::constants::KECCAK_EMPTY;
+use alloy_primitives::{Address, U256};
+use pervade_storage::{AccountChange, AccountState, HistoryMode, StateChanges};
+
+/// Accounts that the measured block touches.
+const TOUCHED: u64 = 50;
+/// Accounts that one block adds while the state is built.
+const ADDED_PER_BLOCK: u64 = 10_000;
+
+fn changes(accounts: impl Iterator<Item = u64>, nonce: u64) -> StateChanges {
+    let mut changes = StateChanges::default();
+    for index in accounts {
+        let after = AccountState { nonce, balance: U256::from(index), code_hash: KECCAK_EMPTY };
+        let change = AccountChange { after: Some(after), ..AccountChange::default() };
+        changes.accounts.insert(Address::left_padding_from(&index.to_be_bytes()), change);
+    }
+    changes
+}
+
+/// Reads and writes of a block with `TOUCHED` changed accounts on a state of `accounts`.
+fn measure(accounts: u64) -> (u64, u64) {
+    let chain = Chain::new(HistoryMode::Archive);
+    let storage = chain.storage();
+    for first in (0..accounts).step_by(ADDED_PER_BLOCK as usize) {
+        let added = changes(first..accounts.min(first + ADDED_PER_BLOCK), 0);
+        storage.commit_unsynced(block(storage, &added, Vec::new())).unwrap();
+    }
+    storage.sync().unwrap();
+    let (reads, puts) = storage.io_counts();
+    let touched = changes((0..TOUCHED).map(|index| index * (accounts / TOUCHED)), 1);
+    storage.commit(block(storage, &touched, Vec::new())).unwrap();
+    storage.sync().unwrap();
+    let (reads_after, puts_after) = storage.io_counts();
+    (reads_after - reads, puts_after - puts)
+}
+
+#[test]
+fn reads_and_writes_of_a_block_do_not_grow_with_the_state() {
+    let (small_reads, small_puts) = measure(1_000);
+    let (large_reads, large_puts) = measure(64_000);
+    println!("1,000 accounts: {small_reads} reads, {small_puts} puts; 64,000: {large_reads}, {large_puts}");
+    // 64 times the accounts make paths one and a half nodes longer, one read and two writes each.
+    assert!(large_reads <= small_reads + 2 * TOUCHED + 10, "{small_reads} reads grew to {large_reads}");
+    assert!(large_puts <= small_puts + 4 * TOUCHED + 10, "{small_puts} puts grew to {large_puts}");
+    assert!(large_reads <= 8 * TOUCHED, "{large_reads} reads");
+}
+
+#[test]
+fn an_empty_block_writes_a_handful_of_records() {
+    let chain = Chain::new(HistoryMode::Archive);
+    let (_, before) = chain.storage().io_counts();
+    chain.storage().commit(block(chain.storage(), &StateChanges::default(), Vec::new())).unwrap();
+    chain.storage().sync().unwrap();
+    let (_, after) = chain.storage().io_counts();
+    assert_eq!(after - before, 5, "header, number, body, head; state");
+}

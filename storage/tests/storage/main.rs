@@ -1,0 +1,11 @@
+//! What other crates rely on, tried from outside.
+mod chain;
+mod cost;
+mod damage;
+mod logs;
+mod model;
+mod opening;
+mod reading;
+mod recovery;
+mod state;
+mod upkeep;
