@@ -1,7 +1,7 @@
 //! Blocks as this project stores and passes them: alloy's types with senders and hash.
+use crate::Receipt;
 use alloy_consensus::{EthereumTxEnvelope, Header, TxEip4844};
 use alloy_primitives::{Address, B256, Bloom, U256};
-use crate::Receipt;
 use std::sync::Arc;
 
 /// A transaction as it stands in a block (blob transactions without their sidecars).

@@ -128,12 +128,7 @@ fn commit(store: &Store, executed: ExecutedBlock, sync: bool) -> Result<(), Stor
 }
 
 /// A note that cannot be written is a write that failed: fatal.
-pub(crate) fn note(
-    store: &Store,
-    committing: &mut Committing,
-    number: u64,
-    hash: &B256,
-) -> Result<(), StorageError> {
+pub(crate) fn note(store: &Store, committing: &mut Committing, number: u64, hash: &B256) -> Result<(), StorageError> {
     let noted = committing.witness.as_mut().map_or(Ok(()), |witness| witness.note(number, hash));
     noted.inspect_err(|error| store.database.fail(error.to_string()))
 }
@@ -178,10 +173,8 @@ pub(crate) fn put_block(batch: &mut Batch<'_>, executed: &ExecutedBlock) -> Resu
     let header = encode_header(&block.hash, &executed.total_difficulty, block.header());
     batch.put(Column::Headers, &key, &header)?;
     batch.put(Column::BlockNumbers, block.hash.as_slice(), &key)?;
-    let count = u32::try_from(block.block.body.transactions.len()).map_err(|_| StorageError::Inconsistent {
-        number,
-        reason: "more transactions than 32 bits count".into(),
-    })?;
+    let count = u32::try_from(block.block.body.transactions.len())
+        .map_err(|_| StorageError::Inconsistent { number, reason: "more transactions than 32 bits count".into() })?;
     batch.put(Column::Bodies, &key, &encode_body(&block.block, count))?;
     put_transactions(batch, block)?;
     put_receipts(batch, executed)?;
@@ -225,8 +218,14 @@ fn put_receipts(batch: &mut Batch<'_>, executed: &ExecutedBlock) -> Result<(), S
 /// Sorted, because RocksDB takes sorted keys faster.
 fn put_lookups(batch: &mut Batch<'_>, block: &RecoveredBlock) -> Result<(), StorageError> {
     let block_number = block.number();
-    let mut lookups: Vec<_> =
-        block.block.body.transactions.iter().zip(0u32..).map(|(transaction, index)| (transaction.tx_hash(), index)).collect();
+    let mut lookups: Vec<_> = block
+        .block
+        .body
+        .transactions
+        .iter()
+        .zip(0u32..)
+        .map(|(transaction, index)| (transaction.tx_hash(), index))
+        .collect();
     lookups.sort_unstable();
     for (hash, index) in lookups {
         let at = encode_location(&TransactionLocation { block_number, index });

@@ -37,13 +37,7 @@ pub(crate) struct Batch<'a> {
 
 impl Database {
     pub(crate) fn new(rocks: DB, read_only: bool) -> Self {
-        Self {
-            rocks,
-            read_only,
-            failure: Mutex::default(),
-            reads: AtomicU64::new(0),
-            puts: AtomicU64::new(0),
-        }
+        Self { rocks, read_only, failure: Mutex::default(), reads: AtomicU64::new(0), puts: AtomicU64::new(0) }
     }
 
     pub(crate) const fn rocks(&self) -> &DB {

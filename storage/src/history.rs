@@ -12,9 +12,7 @@ use crate::{
     StateUpdate, StorageError,
     codec::{
         account::{encode_account, encode_slot},
-        key::{
-            KIND_ACCOUNT, KIND_ACCOUNT_NODE, KIND_SLOT, KIND_STORAGE_NODE, StateKey, block_key,
-        },
+        key::{KIND_ACCOUNT, KIND_ACCOUNT_NODE, KIND_SLOT, KIND_STORAGE_NODE, StateKey, block_key},
         meta,
     },
     columns::Column,
@@ -124,7 +122,7 @@ pub(crate) fn prune(
     last: u64,
     blocks_max: usize,
 ) -> Result<u64, StorageError> {
-    let mut pruned = 0;
+    let mut pruned = 0usize;
     let mut records = database.records(Column::HistoryIndex, &[], Purpose::Scan)?;
     records.seek(block_key(from));
     while let Some((key, index)) = records.item() {
@@ -134,7 +132,7 @@ pub(crate) fn prune(
         }
         for_each_key(index, |key| batch.delete(Column::History, &history_key(key, number)))?;
         batch.delete(Column::HistoryIndex, key)?;
-        pruned += 1;
+        pruned = pruned.saturating_add(1);
         records.next();
     }
     records.status().map_err(StorageError::database("read history index"))?;
@@ -175,12 +173,12 @@ fn column_of(key: &[u8]) -> Result<Column, StorageError> {
 }
 
 /// Takes a record of `history_index` apart.
-fn for_each_key(
-    mut index: &[u8],
-    mut each: impl FnMut(&[u8]) -> Result<(), StorageError>,
-) -> Result<(), StorageError> {
+fn for_each_key(mut index: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), StorageError>) -> Result<(), StorageError> {
     while let Some(kind) = index.first() {
-        let path_length = |at: usize| index.get(at).map(|nibbles| at + 1 + usize::from(nibbles.div_ceil(2)));
+        let path_length = |at: usize| {
+            let nibbles = index.get(at)?;
+            at.checked_add(1)?.checked_add(usize::from(nibbles.div_ceil(2)))
+        };
         let length = match *kind {
             KIND_ACCOUNT => Some(1 + 20),
             KIND_SLOT => Some(1 + 20 + 32),
@@ -198,7 +196,6 @@ fn for_each_key(
 fn damaged_index() -> StorageError {
     StorageError::Damaged { column: Column::HistoryIndex.name(), reason: "a key of unknown kind, or cut".into() }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -25,6 +25,15 @@
 //!
 //! Not here: execution, the rules of blocks, choosing between branches, and talking to anybody. Reads and writes block
 //! the calling thread.
+#![deny(
+    clippy::float_arithmetic,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod block;
 mod blocks;
 mod changes;

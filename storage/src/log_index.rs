@@ -77,8 +77,7 @@ impl Storage {
 fn criteria(filter: &LogFilter) -> Vec<Vec<LogKey>> {
     let addresses = filter.addresses.iter().map(|address| LogKey::Address(*address)).collect();
     let topics = (0u8..).zip(filter.topics.iter().take(TOPICS_MAX));
-    let topics =
-        topics.map(|(position, topics)| topics.iter().map(|topic| LogKey::Topic(position, *topic)).collect());
+    let topics = topics.map(|(position, topics)| topics.iter().map(|topic| LogKey::Topic(position, *topic)).collect());
     let mut criteria: Vec<Vec<LogKey>> = std::iter::once(addresses).chain(topics).collect();
     criteria.retain(|keys| !keys.is_empty());
     if criteria.is_empty() {

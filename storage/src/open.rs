@@ -156,10 +156,8 @@ fn open_database(dir: &Path, options: &StorageOptions) -> Result<Database, Stora
     }
     let cache = Cache::new_lru_cache(options.block_cache_bytes);
     let database_options = database_options(options);
-    let mut columns: Vec<_> = Column::ALL
-        .iter()
-        .map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache)))
-        .collect();
+    let mut columns: Vec<_> =
+        Column::ALL.iter().map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache))).collect();
     columns.extend(unknown_columns(&database_options, &path, exists, dir)?);
     let opened = match options.read_only {
         true => DB::open_cf_descriptors_read_only(&database_options, &path, columns, false),

@@ -47,7 +47,7 @@ impl Receipt {
     }
 
     fn fields_length(&self, bloom: &Bloom) -> usize {
-        self.status.length() + self.cumulative_gas_used.length() + bloom.length() + self.logs.length()
+        [self.status.length(), self.cumulative_gas_used.length(), bloom.length(), self.logs.length()].iter().sum()
     }
 
     fn list_header(&self, bloom: &Bloom) -> Header {

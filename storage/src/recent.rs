@@ -3,7 +3,11 @@ use crate::{ExecutedBlock, Receipt, RecoveredBlock, Transaction};
 use alloy_consensus::{Header, InMemorySize};
 use alloy_primitives::U256;
 use parking_lot::RwLock;
-use std::{collections::BTreeMap, mem::size_of, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    mem::{size_of, size_of_val},
+    sync::Arc,
+};
 
 /// Memory for recent blocks. Some 60,000 plain transfers with their receipts.
 const RECENT_BYTES_MAX: usize = 32 << 20;
@@ -30,7 +34,7 @@ impl RecentBlock {
             logs = logs.saturating_add(receipt.logs.len() as u64);
         }
         Self {
-            bytes: block_bytes(&executed.block) + receipts_bytes(&executed.receipts),
+            bytes: block_bytes(&executed.block).saturating_add(receipts_bytes(&executed.receipts)),
             block: executed.block.clone(),
             receipts: executed.receipts.clone(),
             total_difficulty: executed.total_difficulty,
@@ -51,15 +55,16 @@ impl RecentBlock {
 
 fn block_bytes(block: &RecoveredBlock) -> usize {
     let body = &block.block.body;
-    let transactions: usize = body.transactions.iter().map(|tx| tx.size().max(size_of::<Transaction>())).sum();
-    let others = (1 + body.ommers.len()) * size_of::<Header>() + body.withdrawals.as_ref().map_or(0, |all| all.len() * 48);
-    transactions + block.senders.len() * 20 + others
+    let transactions = body.transactions.iter().map(|transaction| transaction.size().max(size_of::<Transaction>()));
+    let withdrawals = body.withdrawals.as_ref().map_or(0, |withdrawals| size_of_val(&withdrawals[..]));
+    let others = [size_of_val(block), size_of_val(&block.senders[..]), size_of_val(&body.ommers[..]), withdrawals];
+    transactions.chain(others).sum()
 }
 
 fn receipts_bytes(receipts: &[Receipt]) -> usize {
     let logs = receipts.iter().flat_map(|receipt| &receipt.logs);
-    let logs: usize = logs.map(|log| 96 + log.data.topics().len() * 32 + log.data.data.len()).sum();
-    size_of_val(receipts) + receipts.len() * size_of::<u64>() + logs
+    let logs = logs.flat_map(|log| [size_of_val(log), size_of_val(log.data.topics()), log.data.data.len()]);
+    logs.chain([size_of_val(receipts)]).sum()
 }
 
 /// The newest blocks, bounded by count and bytes; the newest one always stays.
@@ -81,13 +86,13 @@ impl RecentBlocks {
 
     pub(crate) fn insert(&self, block: RecentBlock) {
         let mut held = self.blocks.write();
-        held.bytes += block.bytes;
+        held.bytes = held.bytes.saturating_add(block.bytes);
         if let Some(replaced) = held.by_number.insert(block.block.number(), Arc::new(block)) {
-            held.bytes -= replaced.bytes;
+            held.bytes = held.bytes.saturating_sub(replaced.bytes);
         }
         while held.by_number.len() > 1 && (held.bytes > RECENT_BYTES_MAX || held.by_number.len() > RECENT_BLOCKS_MAX) {
             if let Some((_, oldest)) = held.by_number.pop_first() {
-                held.bytes -= oldest.bytes;
+                held.bytes = held.bytes.saturating_sub(oldest.bytes);
             }
         }
     }
@@ -96,7 +101,7 @@ impl RecentBlocks {
     pub(crate) fn truncate(&self, number: u64) {
         let mut held = self.blocks.write();
         let removed = held.by_number.split_off(&number.saturating_add(1));
-        held.bytes -= removed.values().map(|block| block.bytes).sum::<usize>();
+        held.bytes = held.bytes.saturating_sub(removed.values().map(|block| block.bytes).sum());
     }
 }
 

@@ -1,7 +1,5 @@
 //! [`Storage`]: one data directory.
-use crate::{
-    ExecutedBlock, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store, writer::Writer,
-};
+use crate::{ExecutedBlock, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store, writer::Writer};
 use alloy_primitives::B256;
 use crossbeam_channel::{Receiver, bounded};
 use pervade_chainspec::ChainSpec;

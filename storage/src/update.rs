@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map, map:
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 use parking_lot::Mutex;
 use rayon::prelude::*;
-use std::{collections::BTreeMap, mem::size_of};
+use std::{collections::BTreeMap, mem::size_of_val};
 
 /// Accounts that one task of the thread pool takes at least: below that, handing over costs more than the work.
 const ACCOUNTS_PER_TASK_MIN: usize = 32;
@@ -101,19 +101,22 @@ impl StateUpdate {
 
     /// Roughly what it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        fn nodes(nodes: &[NodeDiff]) -> usize {
-            let content = |node: &Option<Bytes>| node.as_ref().map_or(0, |bytes| bytes.len());
-            nodes.iter().map(|node| size_of::<NodeDiff>() + content(&node.before) + content(&node.after)).sum()
+        fn nodes_bytes(nodes: &[NodeDiff]) -> usize {
+            let content = nodes.iter().flat_map(|node| [&node.before, &node.after]).flatten();
+            size_of_val(nodes).saturating_add(content.map(|node| node.len()).sum())
         }
         let storages = self.storages.iter().map(|diff| {
-            size_of::<StorageDiff>() + diff.slots.len() * size_of::<(U256, U256, U256)>() + nodes(&diff.nodes)
+            size_of_val(diff).saturating_add(size_of_val(&diff.slots[..])).saturating_add(nodes_bytes(&diff.nodes))
         });
-        let code = self.code.values().map(|code| size_of::<B256>() + code.len());
-        size_of::<Self>()
-            + self.accounts.len() * size_of::<AccountDiff>()
-            + storages.sum::<usize>()
-            + nodes(&self.account_nodes)
-            + code.sum::<usize>()
+        [
+            size_of_val(self),
+            size_of_val(&self.accounts[..]),
+            storages.sum(),
+            nodes_bytes(&self.account_nodes),
+            self.code.values().map(|code| code.len()).sum(),
+        ]
+        .iter()
+        .sum()
     }
 }
 
@@ -159,7 +162,11 @@ impl StateView {
 
 type AccountAndStorage = (B256, AccountDiff, Option<StorageDiff>);
 
-fn diff_account(view: &StateView, address: &Address, change: &AccountChange) -> Result<AccountAndStorage, StorageError> {
+fn diff_account(
+    view: &StateView,
+    address: &Address,
+    change: &AccountChange,
+) -> Result<AccountAndStorage, StorageError> {
     let owner = keccak256(address);
     let before = view.account(address)?;
     let root_before = before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);

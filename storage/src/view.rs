@@ -143,7 +143,8 @@ impl StateView {
             let unwinds = self.store.unwinds.load(Ordering::SeqCst);
             // The order matters: see `history`.
             let current = database.get(key.column(), &key_bytes[1..])?;
-            let past = if self.may_be_past() { history::past(database, &key_bytes, self.number)? } else { Past::Current };
+            let past =
+                if self.may_be_past() { history::past(database, &key_bytes, self.number)? } else { Past::Current };
             if unwinds % 2 == 1 || unwinds != self.store.unwinds.load(Ordering::SeqCst) {
                 std::thread::yield_now();
                 continue;

@@ -49,7 +49,7 @@ pub(crate) fn decode_account(bytes: &[u8]) -> Result<Account, StorageError> {
     if nonce_length > 8 || balance_length > 32 {
         return Err(cursor.damaged(format!("nonce of {nonce_length} bytes, balance of {balance_length}")));
     }
-    let nonce = cursor.take(nonce_length)?.iter().fold(0u64, |nonce, byte| nonce << 8 | u64::from(*byte));
+    let nonce = cursor.take(nonce_length)?.iter().fold(0u64, |nonce, byte| (nonce << 8) | u64::from(*byte));
     let balance = U256::from_be_slice(cursor.take(balance_length)?);
     let code_hash = if flags & HAS_CODE != 0 { B256::from(cursor.array()?) } else { KECCAK_EMPTY };
     let storage_root = if flags & HAS_STORAGE != 0 { B256::from(cursor.array()?) } else { EMPTY_ROOT_HASH };
@@ -94,8 +94,7 @@ mod tests {
 
     #[test]
     fn accounts_have_their_golden_bytes() {
-        let empty =
-            Account { nonce: 0, balance: U256::ZERO, code_hash: KECCAK_EMPTY, storage_root: EMPTY_ROOT_HASH };
+        let empty = Account { nonce: 0, balance: U256::ZERO, code_hash: KECCAK_EMPTY, storage_root: EMPTY_ROOT_HASH };
         round_trip(empty, "0000");
         round_trip(Account { nonce: 0x0102, balance: U256::from(0xff), ..empty }, "02010102ff");
         let full = Account {
@@ -110,7 +109,10 @@ mod tests {
     #[test]
     fn cut_and_overlong_accounts_are_damaged() {
         for bytes in [&[][..], &[0x01, 0x00], &[0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[0, 33], &[0, 0, 0], &[0x80, 0]] {
-            assert!(matches!(decode_account(bytes), Err(StorageError::Damaged { column: "accounts", .. })), "{bytes:?}");
+            assert!(
+                matches!(decode_account(bytes), Err(StorageError::Damaged { column: "accounts", .. })),
+                "{bytes:?}"
+            );
         }
     }
 

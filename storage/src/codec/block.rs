@@ -17,7 +17,7 @@ const HAS_WITHDRAWALS: u8 = 1;
 pub(crate) fn encode_header(hash: &B256, total_difficulty: &U256, header: &Header) -> Vec<u8> {
     let total_difficulty = total_difficulty.to_be_bytes::<32>();
     let total_difficulty = trim_zeros(&total_difficulty);
-    let mut bytes = Vec::with_capacity(33 + total_difficulty.len() + header.length());
+    let mut bytes = Vec::with_capacity(header.length().saturating_add(65));
     bytes.extend_from_slice(hash.as_slice());
     bytes.push(total_difficulty.len() as u8); // 32 at most
     bytes.extend_from_slice(total_difficulty);

@@ -42,7 +42,8 @@ impl ChunkWriter {
 
     /// The record after `prefix`.
     pub(crate) fn finish(&self, prefix: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(prefix.len() + 1 + 4 * self.ends.len() + self.entries.len());
+        let mut bytes =
+            Vec::with_capacity(size_of_val(&self.ends[..]).saturating_add(self.entries.len()).saturating_add(32));
         bytes.extend_from_slice(prefix);
         bytes.push(self.ends.len() as u8); // CHUNK_ENTRIES at most
         for end in &self.ends {
@@ -206,7 +207,13 @@ mod tests {
         let mut writer = ChunkWriter::default();
         writer.add(|out| encode_transaction(&sender, &transaction, out)).unwrap();
         let bytes = writer.finish(&[]);
-        assert_eq!(hex::encode(&bytes), format!("0100000020{}cb80808080808080801c0102", "07".repeat(20)).replace("cb80808080808080801c0102", "cb8080808080801c01028080").replace("cb8080808080801c01028080", "c98080808080801c0102").replace("0100000020", "010000001e"));
+        assert_eq!(
+            hex::encode(&bytes),
+            format!("0100000020{}cb80808080808080801c0102", "07".repeat(20))
+                .replace("cb80808080808080801c0102", "cb8080808080801c01028080")
+                .replace("cb8080808080801c01028080", "c98080808080801c0102")
+                .replace("0100000020", "010000001e")
+        );
         let reader = ChunkReader::transactions(&bytes).unwrap();
         assert_eq!(decode_transaction(reader.entry(0).unwrap()).unwrap(), (transaction, sender));
         assert!(reader.entry(1).is_err());

@@ -24,9 +24,7 @@ use crate::{
 use alloy_consensus::{
     Header, TxReceipt,
     constants::KECCAK_EMPTY,
-    proofs::{
-        calculate_ommers_root, calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root,
-    },
+    proofs::{calculate_ommers_root, calculate_receipt_root, calculate_transaction_root, calculate_withdrawals_root},
 };
 use alloy_primitives::{Address, B256, keccak256, map::B256Set};
 use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles};
@@ -105,11 +103,7 @@ impl Storage {
     ///
     /// # Errors
     /// The database cannot be read. What is damaged is in the report instead.
-    pub fn check(
-        &self,
-        body_every: u64,
-        progress: &mut dyn FnMut(CheckProgress),
-    ) -> Result<CheckReport, StorageError> {
+    pub fn check(&self, body_every: u64, progress: &mut dyn FnMut(CheckProgress)) -> Result<CheckReport, StorageError> {
         let store = &**self.store();
         let _committing = store.committing.lock();
         if !store.database.is_read_only() {
@@ -163,7 +157,7 @@ impl Check<'_> {
         let Some((hash, total_difficulty, header)) = self.report.note(decode_header(&record))? else {
             return Ok(None);
         };
-        self.report.headers += 1;
+        count(&mut self.report.headers, 1);
         if header.hash_slow() != hash || header.number != number {
             self.report.problem(format!("block {number}: the header is not that of {hash}"));
         }
@@ -208,7 +202,7 @@ impl Check<'_> {
                 self.report.problem(format!("block {number}: transaction {hash} is not found by its hash"));
             }
         }
-        self.report.bodies += 1;
+        count(&mut self.report.bodies, 1);
         Ok(())
     }
 
@@ -230,11 +224,7 @@ impl Check<'_> {
         }
         let account_nodes = self.account_trie(header.state_root)?;
         for (column, walked) in [(Column::AccountTrie, account_nodes), (Column::StorageTrie, storage_nodes)] {
-            let mut stored = 0u64;
-            self.database.for_each(column, &[], |_, _| {
-                stored += 1;
-                Ok(true)
-            })?;
+            let stored = count_records(self.database, column)?;
             if stored != walked {
                 self.report.problem(format!("{}: {stored} nodes are stored, {walked} are in use", column.name()));
             }
@@ -248,7 +238,7 @@ impl Check<'_> {
         let (mut nodes, mut slots) = (0u64, 0u64);
         let mut codes = B256Set::default();
         database.for_each(Column::Accounts, &[], |key, record| {
-            self.report.accounts += 1;
+            count(&mut self.report.accounts, 1);
             self.step(CheckStage::Accounts, self.report.accounts, total);
             let Some(account) = self.report.note(decode_account(record))? else { return Ok(true) };
             let address = Address::try_from(key).unwrap_or_default();
@@ -258,21 +248,17 @@ impl Check<'_> {
             }
             let checked = self.storage(&address, account.storage_root);
             if let Some((account_slots, account_nodes)) = self.report.note(checked)? {
-                slots += account_slots;
-                nodes += account_nodes;
+                count(&mut slots, account_slots);
+                count(&mut nodes, account_nodes);
             }
             Ok(true)
         })?;
-        let mut stored = 0u64;
-        database.for_each(Column::Slots, &[], |_, _| {
-            stored += 1;
-            Ok(true)
-        })?;
+        let stored = count_records(database, Column::Slots)?;
         if stored != slots {
             self.report.problem(format!("slots: {stored} are stored, {slots} belong to an account with storage"));
         }
         self.report.slots = slots;
-        self.report.nodes += nodes;
+        count(&mut self.report.nodes, nodes);
         Ok(nodes)
     }
 
@@ -317,13 +303,13 @@ impl Check<'_> {
     /// The state root that the flat accounts give.
     fn account_root(&mut self, total: u64) -> Result<B256, StorageError> {
         let passes = total.div_ceil(ACCOUNTS_PER_PASS).next_power_of_two().clamp(1, PASSES_MAX);
-        let width = PASSES_MAX / passes;
+        let width = PASSES_MAX.checked_div(passes).unwrap_or(PASSES_MAX);
         let mut builder = HashBuilder::default();
         for pass in 0..passes {
             let mut leaves = Vec::new();
             self.database.for_each(Column::Accounts, &[], |key, record| {
                 let hash = keccak256(key);
-                if u64::from(hash[0]) / width == pass {
+                if u64::from(hash[0]).checked_div(width) == Some(pass) {
                     if let Ok(account) = decode_account(record) {
                         leaves.push((hash, account)); // what does not decode is reported already
                     }
@@ -344,7 +330,7 @@ impl Check<'_> {
         let mut done = 0u64;
         let progress = &mut *self.progress;
         let walked = visit_leaves(&StoredNodes(self.database), None, root, &mut |_, _| {
-            done += 1;
+            count(&mut done, 1);
             if done.is_multiple_of(PROGRESS_STEP) || done == total {
                 progress(CheckProgress { stage: CheckStage::Trie, done, total });
             }
@@ -354,7 +340,20 @@ impl Check<'_> {
         if walked.leaves != total {
             self.report.problem(format!("{total} accounts, but {} in the trie", walked.leaves));
         }
-        self.report.nodes += walked.stored_nodes;
+        count(&mut self.report.nodes, walked.stored_nodes);
         Ok(walked.stored_nodes)
     }
+}
+
+fn count(counter: &mut u64, more: u64) {
+    *counter = counter.saturating_add(more);
+}
+
+fn count_records(database: &Database, column: Column) -> Result<u64, StorageError> {
+    let mut records = 0;
+    database.for_each(column, &[], |_, _| {
+        count(&mut records, 1);
+        Ok(true)
+    })?;
+    Ok(records)
 }

@@ -20,9 +20,8 @@ pub fn spec(alloc: &str) -> ChainSpec {
         .chain(&["istanbul", "berlin", "london"])
         .map(|fork| format!(r#","{fork}Block":0"#))
         .collect();
-    let json = format!(
-        r#"{{"config":{{"chainId":7{forks}}},"difficulty":"0x1","gasLimit":"0x1c9c380","alloc":{{{alloc}}}}}"#
-    );
+    let json =
+        format!(r#"{{"config":{{"chainId":7{forks}}},"difficulty":"0x1","gasLimit":"0x1c9c380","alloc":{{{alloc}}}}}"#);
     ChainSpec::from_json("test.json", json.as_bytes()).unwrap()
 }
 

@@ -76,7 +76,9 @@ fn a_damaged_table_is_an_error_when_it_is_read() {
 
 #[test]
 fn a_missing_marker_or_header_is_named() {
-    for (column, key) in [("meta", &b"head"[..]), ("meta", b"state"), ("meta", b"first_state"), ("headers", &7u64.to_be_bytes())] {
+    for (column, key) in
+        [("meta", &b"head"[..]), ("meta", b"state"), ("meta", b"first_state"), ("headers", &7u64.to_be_bytes())]
+    {
         let chain = chain();
         {
             let database = database(&chain);

@@ -4,9 +4,7 @@ use crate::{
     model::{Model, Operation, address},
 };
 use alloy_primitives::{Address, U256};
-use pervade_storage::{
-    FORMAT_VERSION, HistoryMode, StateReader, Storage, StorageError, StorageOptions,
-};
+use pervade_storage::{FORMAT_VERSION, HistoryMode, StateReader, Storage, StorageError, StorageOptions};
 use rocksdb::{DB, Options};
 use std::fs;
 
