@@ -170,9 +170,14 @@ impl Batch<'_> {
         Ok(())
     }
     /// `None` deletes.
-    pub(crate) fn set(&mut self, column: Column, key: &[u8], value: Option<&[u8]>) -> Result<(), StorageError> {
+    pub(crate) fn set<T: AsRef<[u8]> + ?Sized>(
+        &mut self,
+        column: Column,
+        key: &[u8],
+        value: Option<&T>,
+    ) -> Result<(), StorageError> {
         match value {
-            Some(value) => self.put(column, key, value),
+            Some(value) => self.put(column, key, value.as_ref()),
             None => self.delete(column, key),
         }
     }

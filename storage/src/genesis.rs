@@ -118,7 +118,7 @@ fn write_nodes(
     let (root, nodes) = update_trie(&StoredNodes(database), owner, root, leaves)?;
     for (path, node) in nodes {
         let key = StateKey::Node(owner, &path);
-        batch.set(key.column(), &key.with_kind()[1..], node.as_deref())?;
+        batch.set(key.column(), &key.with_kind()[1..], node.as_ref())?;
     }
     database.write(batch, false)?;
     Ok(root)

@@ -51,22 +51,22 @@ pub(crate) fn write_update(batch: &mut Batch<'_>, update: &StateUpdate) -> Resul
     let mut writer = UpdateWriter { batch, number: update.number, index: Vec::new() };
     for diff in &update.accounts {
         let [before, after] = [&diff.before, &diff.after].map(|account| account.as_ref().map(encode_account));
-        writer.change(StateKey::Account(&diff.address), before.as_deref(), after.as_deref())?;
+        writer.change(StateKey::Account(&diff.address), before.as_ref(), after.as_ref())?;
     }
     let encode = |value: &U256| if value.is_zero() { None } else { Some(encode_slot(value)) };
     for diff in &update.storages {
         for (slot, before, after) in &diff.slots {
             let [before, after] = [before, after].map(encode);
-            writer.change(StateKey::Slot(&diff.address, slot), before.as_deref(), after.as_deref())?;
+            writer.change(StateKey::Slot(&diff.address, slot), before.as_ref(), after.as_ref())?;
         }
     }
     for diff in &update.account_nodes {
-        writer.change(StateKey::Node(None, &diff.path), diff.before.as_deref(), diff.after.as_deref())?;
+        writer.change(StateKey::Node(None, &diff.path), diff.before.as_ref(), diff.after.as_ref())?;
     }
     for diff in &update.storages {
         for node in &diff.nodes {
             let key = StateKey::Node(Some(&diff.owner), &node.path);
-            writer.change(key, node.before.as_deref(), node.after.as_deref())?;
+            writer.change(key, node.before.as_ref(), node.after.as_ref())?;
         }
     }
     let index = writer.index;
@@ -86,12 +86,17 @@ struct UpdateWriter<'a, 'b> {
 }
 
 impl UpdateWriter<'_, '_> {
-    fn change(&mut self, key: StateKey<'_>, before: Option<&[u8]>, after: Option<&[u8]>) -> Result<(), StorageError> {
+    fn change<T: AsRef<[u8]>>(
+        &mut self,
+        key: StateKey<'_>,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) -> Result<(), StorageError> {
         let mut bytes = key.with_kind();
         self.batch.set(key.column(), &bytes[1..], after)?;
         self.index.extend_from_slice(&bytes);
         bytes.extend_from_slice(&self.number.to_be_bytes());
-        self.batch.put(Column::History, &bytes, before.unwrap_or_default())
+        self.batch.put(Column::History, &bytes, before.map_or(&[], |before| before.as_ref()))
     }
 }
 

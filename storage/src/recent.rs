@@ -1,6 +1,6 @@
 //! [`RecentBlocks`]: the newest blocks with their receipts, in memory.
 use crate::{ExecutedBlock, Receipt, RecoveredBlock, Transaction};
-use alloy_consensus::{Header, InMemorySize};
+use alloy_consensus::InMemorySize;
 use alloy_primitives::U256;
 use parking_lot::RwLock;
 use std::{
