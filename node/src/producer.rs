@@ -80,10 +80,11 @@ struct Rhythm {
     last: Instant,
     /// Transactions in it.
     last_transactions: usize,
-    /// Wakes the thread when the pool gets an executable transaction while older ones fit into no block.
-    arrivals: broadcast::Receiver<PooledTransaction>,
-    /// What is pending did not fit into a block.
-    stuck: bool,
+    /// Set while what is pending fits into no block: tells of further transactions. Not kept otherwise, since the
+    /// pool would have to tell of each.
+    stuck: Option<broadcast::Receiver<PooledTransaction>>,
+    /// What came before `stuck` was set has been tried too.
+    tried: bool,
     logged: Instant,
     unlogged_blocks: u64,
     unlogged_transactions: usize,
@@ -111,8 +112,8 @@ impl Producer {
         let mut rhythm = Rhythm {
             last: now,
             last_transactions: 0,
-            arrivals: self.pool.subscribe(),
-            stuck: false,
+            stuck: None,
+            tried: false,
             logged: now.checked_sub(LOG_PERIOD).unwrap_or(now),
             unlogged_blocks: 0,
             unlogged_transactions: 0,
@@ -123,11 +124,13 @@ impl Producer {
                 return Ok(());
             }
             let begun = Instant::now();
-            let transactions = self.produce(wake, &mut rhythm)?;
-            rhythm.stuck = transactions.is_none();
-            if let Some(transactions) = transactions {
+            if let Some(transactions) = self.produce(wake, &mut rhythm)? {
+                rhythm.stuck = None;
                 rhythm.last_transactions = transactions;
                 rhythm.last = self.beat(rhythm.last, begun);
+            } else {
+                rhythm.tried = rhythm.stuck.is_some();
+                rhythm.stuck.get_or_insert_with(|| self.pool.subscribe());
             }
         }
     }
@@ -142,9 +145,11 @@ impl Producer {
     async fn wait(&self, rhythm: &mut Rhythm) -> Wake {
         let block_at = rhythm.last + self.pacing.block_period;
         let empty_at = self.pacing.empty_block_period.map(|period| rhythm.last + period);
-        let Rhythm { arrivals, stuck, .. } = rhythm;
+        let Rhythm { stuck, tried, .. } = rhythm;
         let pending = async {
-            if *stuck {
+            if let Some(arrivals) = stuck
+                && *tried
+            {
                 tokio::select! {
                     () = next_arrival(arrivals) => {}
                     () = sleep(RETRY) => {}

@@ -156,25 +156,29 @@ impl Node {
     /// # Errors
     /// What failed for good.
     pub async fn run(mut self) -> Result<(), NodeError> {
-        let produced = match &mut self.producer {
-            Some(producer) => {
-                let ended = producer.await;
-                self.producer = None;
-                ended.unwrap_or_else(|_| {
+        let producer = self.producer.take();
+        let produced = async {
+            match producer {
+                Some(producer) => producer.await.unwrap_or_else(|_| {
                     let reason = "its thread panicked".to_owned();
                     Err(NodeError::Stopped { part: "block production", reason })
-                })
-            }
-            None => {
-                self.shutdown.begun().await;
-                Ok(())
+                }),
+                None => {
+                    self.shutdown.begun().await;
+                    Ok(())
+                }
             }
         };
-        if let Err(error) = &produced {
+        let ended = tokio::select! {
+            ended = produced => ended,
+            error = self.pool.failure() => Err(error.into()),
+        };
+        if let Err(error) = &ended {
             self.health.set_failed();
-            tracing::error!(%error, "stopping: a block could not be made durable");
+            tracing::error!(%error, "stopping: this cannot be gone on from");
         }
-        produced.and(self.stop().await)
+        // The first error is the cause; what follows from it on the way down is not reported.
+        ended.and(self.stop().await)
     }
 
     async fn stop(self) -> Result<(), NodeError> {

@@ -10,9 +10,9 @@ macro_rules! section {
     (
         $(#[$section_meta:meta])*
         $options:ident => $config:ident ($dev:ident)
-        switches { $( $(#[$s_meta:meta])* $s_name:ident ($s_flag:literal, $s_env:literal) = $s_default:expr; )* }
-        values { $( $(#[$v_meta:meta])* $v_name:ident: $v_type:ty ($v_flag:literal, $v_env:literal, $v_value:literal) = $v_default:expr; )* }
-        optional { $( $(#[$o_meta:meta])* $o_name:ident: $o_type:ty ($o_flag:literal, $o_env:literal, $o_value:literal); )* }
+        switches { $( $(#[doc = $s_doc:literal])* $(#[arg($($s_arg:tt)*)])? $s_name:ident ($s_flag:literal, $s_env:literal) = $s_default:expr; )* }
+        values { $( $(#[doc = $v_doc:literal])* $(#[arg($($v_arg:tt)*)])? $v_name:ident: $v_type:ty ($v_flag:literal, $v_env:literal, $v_value:literal) = $v_default:expr; )* }
+        optional { $( $(#[doc = $o_doc:literal])* $(#[arg($($o_arg:tt)*)])? $o_name:ident: $o_type:ty ($o_flag:literal, $o_env:literal, $o_value:literal); )* }
     ) => {
         $(#[$section_meta])*
         ///
@@ -21,18 +21,21 @@ macro_rules! section {
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $options {
             $(
-                $(#[$s_meta])*
+                $(#[doc = $s_doc])*
+                $(#[arg($($s_arg)*)])?
                 #[arg(id = $s_flag, long = $s_flag, env = $s_env, value_name = "BOOL",
                       num_args = 0..=1, require_equals = true, default_missing_value = "true")]
                 pub $s_name: Option<bool>,
             )*
             $(
-                $(#[$v_meta])*
+                $(#[doc = $v_doc])*
+                $(#[arg($($v_arg)*)])?
                 #[arg(id = $v_flag, long = $v_flag, env = $v_env, value_name = $v_value)]
                 pub $v_name: Option<$v_type>,
             )*
             $(
-                $(#[$o_meta])*
+                $(#[doc = $o_doc])*
+                $(#[arg($($o_arg)*)])?
                 #[arg(id = $o_flag, long = $o_flag, env = $o_env, value_name = $o_value)]
                 pub $o_name: Option<$o_type>,
             )*
@@ -65,9 +68,9 @@ macro_rules! section {
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[serde(rename_all = "kebab-case")]
         pub struct $config {
-            $( $(#[$s_meta])* pub $s_name: bool, )*
-            $( $(#[$v_meta])* pub $v_name: $v_type, )*
-            $( $(#[$o_meta])* #[serde(skip_serializing_if = "Option::is_none")] pub $o_name: Option<$o_type>, )*
+            $( $(#[doc = $s_doc])* pub $s_name: bool, )*
+            $( $(#[doc = $v_doc])* pub $v_name: $v_type, )*
+            $( $(#[doc = $o_doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $o_name: Option<$o_type>, )*
         }
     };
 }
