@@ -22,6 +22,7 @@ use pervade_storage::Storage;
 use pervade_txpool::TxPool;
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -169,9 +170,16 @@ impl Node {
                 }
             }
         };
+        let mut produced = pin!(produced);
         let ended = tokio::select! {
-            ended = produced => ended,
-            error = self.pool.failure() => Err(error.into()),
+            ended = &mut produced => ended,
+            error = self.pool.failure() => {
+                self.health.set_failed();
+                self.shutdown.begin();
+                // The block under way may still be finished; what became of it changes nothing here.
+                let _ = produced.await;
+                Err(error.into())
+            }
         };
         if let Err(error) = &ended {
             self.health.set_failed();

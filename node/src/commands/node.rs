@@ -155,3 +155,44 @@ fn role(spec: &ChainSpec, key: Option<&PrivateKeySigner>) -> Result<Role, NodeEr
 fn refuse(reason: String) -> Result<Role, NodeError> {
     Err(NodeError::Chain { reason })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_genesis::Genesis;
+    use pervade_chainspec::{NetworkParams, ValidatorConfig};
+
+    fn network(keys: &[&PrivateKeySigner]) -> ChainSpec {
+        let validators = keys
+            .iter()
+            .map(|key| ValidatorConfig { account: key.address(), public_key: compressed_public_key(key), power: 1 })
+            .collect();
+        ChainSpec::from_genesis(ChainSpec::new_network(NetworkParams::new(7, validators)), None).unwrap()
+    }
+
+    #[test]
+    fn only_the_validators_own_key_makes_blocks() {
+        let (ours, other) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+        let spec = network(&[&ours]);
+        assert!(
+            matches!(role(&spec, Some(&ours)).unwrap(), Role::Producer { account, .. } if account == ours.address())
+        );
+        assert_eq!(role(&spec, Some(&other)).unwrap(), Role::ReadOnly);
+        assert_eq!(role(&spec, None).unwrap(), Role::ReadOnly);
+    }
+
+    #[test]
+    fn several_validators_are_refused() {
+        let (one, two) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+        let error = role(&network(&[&one, &two]), Some(&one)).unwrap_err().to_string();
+        assert!(error.contains("2 validators"), "{error}");
+    }
+
+    #[test]
+    fn a_plain_genesis_is_read_only() {
+        let genesis = Genesis { gas_limit: 5_000_000, ..Default::default() };
+        let spec = ChainSpec::from_genesis(genesis, None).unwrap();
+        assert_eq!(role(&spec, None).unwrap(), Role::ReadOnly);
+        assert!(role(&spec, Some(&PrivateKeySigner::random())).is_err());
+    }
+}
