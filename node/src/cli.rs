@@ -19,10 +19,13 @@ use clap::{ArgAction, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "pervade", version, propagate_version = true, max_term_width = 120)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Where log lines go.
     #[command(flatten)]
     pub log: LogOptions,
+    /// How much is logged.
     #[command(flatten)]
     pub verbosity: VerbosityOptions,
     /// Logs more; twice for everything

@@ -13,6 +13,7 @@ use std::{
 /// Arguments of `pervade export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
+    /// The data directory.
     #[command(flatten)]
     pub data: DataDirArgs,
     /// File to write, which must not exist yet; - for standard output

@@ -40,6 +40,7 @@ const READ_BUFFER_BYTES: usize = 1 << 20;
 /// Arguments of `pervade import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
+    /// The data directory.
     #[command(flatten)]
     pub data: DataDirArgs,
     /// File of RLP blocks, one after another; - for standard input

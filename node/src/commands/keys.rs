@@ -37,6 +37,7 @@ pub struct ImportArgs {
     /// File with the key: 64 hexadecimal digits, or a keystore of the same password
     #[arg(value_name = "SOURCE")]
     pub source: PathBuf,
+    /// The keystore to write.
     #[command(flatten)]
     pub key: KeyArgs,
 }

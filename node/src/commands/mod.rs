@@ -19,10 +19,13 @@ use pervade_storage::StorageOptions;
 /// The settings of commands that open a data directory without running a node.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataDirArgs {
+    /// Chain and data directory.
     #[command(flatten)]
     pub chain: ChainOptions,
+    /// How the directory is kept.
     #[command(flatten)]
     pub store: StoreOptions,
+    /// How much history is kept.
     #[command(flatten)]
     pub history: HistoryOptions,
 }

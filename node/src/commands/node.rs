@@ -28,6 +28,7 @@ pub struct NodeArgs {
     /// Prints the settings that would hold, as a configuration file, and ends
     #[arg(long)]
     pub dump_config: bool,
+    /// The settings.
     #[command(flatten)]
     pub options: NodeOptions,
 }

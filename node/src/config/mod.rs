@@ -33,24 +33,34 @@ const WEI_PER_ETHER: f64 = 1e18;
 /// What one source (the command line with the environment, or the file) says about a node.
 #[derive(Debug, Clone, Default, PartialEq, Args)]
 pub struct NodeOptions {
+    /// Chain and data directory.
     #[command(flatten, next_help_heading = "Chain and storage")]
     pub chain: ChainOptions,
+    /// How the directory is kept.
     #[command(flatten, next_help_heading = "Chain and storage")]
     pub store: StoreOptions,
+    /// How much history is kept.
     #[command(flatten, next_help_heading = "Chain and storage")]
     pub history: HistoryOptions,
+    /// The validator's key.
     #[command(flatten, next_help_heading = "Validator and operator")]
     pub validator: ValidatorOptions,
+    /// Password file and metrics.
     #[command(flatten, next_help_heading = "Validator and operator")]
     pub operator: OperatorOptions,
+    /// JSON-RPC over HTTP.
     #[command(flatten, next_help_heading = "JSON-RPC")]
     pub http: HttpOptions,
+    /// JSON-RPC over WebSocket.
     #[command(flatten, next_help_heading = "JSON-RPC")]
     pub ws: WsOptions,
+    /// Costs of one request.
     #[command(flatten, next_help_heading = "JSON-RPC")]
     pub rpc: RpcOptions,
+    /// The pool's limits.
     #[command(flatten, next_help_heading = "Transaction pool")]
     pub txpool: TxpoolOptions,
+    /// The development network.
     #[command(flatten, next_help_heading = "Development network")]
     pub dev: DevOptions,
     /// Logging flags belong to all commands: the command line puts them here after parsing.
@@ -64,21 +74,33 @@ pub struct NodeOptions {
 /// The settings that hold. Serialized, it is a configuration file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeConfig {
+    /// Chain and data directory.
     #[serde(flatten)]
     pub chain: ChainConfig,
+    /// How the directory is kept.
     #[serde(flatten)]
     pub store: StoreConfig,
+    /// Password file and metrics.
     #[serde(flatten)]
     pub operator: OperatorConfig,
+    /// How much is logged.
     #[serde(flatten)]
     pub verbosity: VerbosityConfig,
+    /// How much history is kept.
     pub history: HistoryConfig,
+    /// The validator's key.
     pub validator: ValidatorConfig,
+    /// JSON-RPC over HTTP.
     pub http: HttpConfig,
+    /// JSON-RPC over WebSocket.
     pub ws: WsConfig,
+    /// Costs of one request.
     pub rpc: RpcCosts,
+    /// The pool's limits.
     pub txpool: TxpoolConfig,
+    /// The development network.
     pub dev: DevConfig,
+    /// Where log lines go.
     pub log: LogConfig,
 }
 
