@@ -42,9 +42,14 @@ impl<R: BufRead> ChainReader<R> {
     }
 
     fn read(&mut self) -> Result<Option<ChainRecord>, NodeError> {
-        let first = match self.input.fill_buf().map_err(|e| self.io(&e))? {
+        let start = match self.input.fill_buf() {
+            // The head of a record at most: the borrow of the buffer ends here.
+            Ok(buffer) => buffer.iter().take(2).copied().collect::<Vec<_>>(),
+            Err(e) => return Err(self.io(&e)),
+        };
+        let first = match start.as_slice() {
             [] => return Ok(None),
-            start if self.offset == 0 && start.starts_with(&GZIP_MAGIC) => {
+            start if self.offset == 0 && start == GZIP_MAGIC => {
                 return Err(
                     self.malformed(0, "is compressed by gzip: unpack it, and pipe it into `pervade import ... -`")
                 );

@@ -10,9 +10,9 @@ macro_rules! section {
     (
         $(#[$section_meta:meta])*
         $options:ident => $config:ident ($dev:ident)
-        switches { $( $(#[doc = $s_doc:literal])* $(#[arg($($s_arg:tt)*)])? $s_name:ident ($s_flag:literal, $s_env:literal) = $s_default:expr; )* }
-        values { $( $(#[doc = $v_doc:literal])* $(#[arg($($v_arg:tt)*)])? $v_name:ident: $v_type:ty ($v_flag:literal, $v_env:literal, $v_value:literal) = $v_default:expr; )* }
-        optional { $( $(#[doc = $o_doc:literal])* $(#[arg($($o_arg:tt)*)])? $o_name:ident: $o_type:ty ($o_flag:literal, $o_env:literal, $o_value:literal); )* }
+        switches { $( $(#[doc = $s_doc:literal])* $(#[arg($($s_arg:tt)*)])? $s_name:ident [$s_flag:literal, $s_env:literal] = $s_default:expr; )* }
+        values { $( $(#[doc = $v_doc:literal])* $(#[arg($($v_arg:tt)*)])? $v_name:ident: $v_type:ty [$v_flag:literal, $v_env:literal, $v_value:literal] = $v_default:expr; )* }
+        optional { $( $(#[doc = $o_doc:literal])* $(#[arg($($o_arg:tt)*)])? $o_name:ident: $o_type:ty [$o_flag:literal, $o_env:literal, $o_value:literal]; )* }
     ) => {
         $(#[$section_meta])*
         ///

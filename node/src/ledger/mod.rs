@@ -13,12 +13,11 @@ mod recovery;
 pub use recovery::replay_lost_state;
 
 use crate::NodeError;
-use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use pervade_chainspec::ChainSpec;
 use pervade_evm_ext::{
-    BlockError, Proposal, ProposalAttributes, TransactionSource, execute_block, propose_block, recover_block,
-    validate_block,
+    BlockError, Proposal, ProposalAttributes, TransactionSource, execute_block, is_merged_after, propose_block,
+    recover_block, validate_block,
 };
 use pervade_storage::{Block, ExecutedBlock, RecoveredBlock, Storage, StorageError};
 use std::sync::Arc;
@@ -103,7 +102,7 @@ impl Ledger {
         }
         let before = total_difficulty(&self.storage, head.number())?;
         validate_block(&self.spec, head.header(), before, &block, &self.storage)?;
-        let merged = is_merged(&self.spec, before, block.header());
+        let merged = is_merged_after(&self.spec, before);
         let after = before.saturating_add(block.header().difficulty);
         execute_block(&self.spec, &self.storage.latest_view(), block, merged, after)
     }
@@ -136,10 +135,4 @@ impl Ledger {
 /// Sum of difficulties up to and with a stored block.
 fn total_difficulty(storage: &Storage, number: u64) -> Result<U256, StorageError> {
     storage.total_difficulty(number)?.ok_or(StorageError::UnknownBlock { number })
-}
-
-/// Whether a block is past the merge (EIP-3675): the chain's terminal difficulty was reached before it, and it adds none.
-fn is_merged(spec: &ChainSpec, total_difficulty_before: U256, header: &Header) -> bool {
-    let reached = spec.terminal_total_difficulty().is_some_and(|terminal| total_difficulty_before >= terminal);
-    reached && header.difficulty.is_zero()
 }

@@ -1,8 +1,8 @@
 //! After a crash: executes again the blocks whose state was not yet written.
-use super::{is_merged, total_difficulty};
+use super::total_difficulty;
 use crate::NodeError;
 use pervade_chainspec::ChainSpec;
-use pervade_evm_ext::execute_block;
+use pervade_evm_ext::{execute_block, is_merged_after};
 use pervade_storage::{Storage, StorageError};
 
 /// Executes the blocks between the written state and the head, and hands storage their state. Returns how many.
@@ -22,7 +22,7 @@ pub fn replay_lost_state(spec: &ChainSpec, storage: &Storage) -> Result<u64, Nod
         let parent = number.checked_sub(1).ok_or(StorageError::UnknownBlock { number })?;
         let before = total_difficulty(storage, parent)?;
         let after = before.saturating_add(block.header().difficulty);
-        let merged = is_merged(spec, before, block.header());
+        let merged = is_merged_after(spec, before);
         let view = storage.view_at(parent)?;
         let hash = block.hash;
         let executed = execute_block(spec, &view, block, merged, after).map_err(|source| NodeError::Block {
