@@ -120,8 +120,8 @@ impl NodeError {
         match self {
             Self::Storage(error)
             | Self::Block { source: BlockError::Storage(error), .. }
-            | Self::Propose { source: BlockError::Storage(error), .. } => {let _ = error; true},
-            Self::Pool(error) => {let _ = error; true},
+            | Self::Propose { source: BlockError::Storage(error), .. } => error.is_fatal(),
+            Self::Pool(error) => error.is_fatal(),
             Self::Propose { .. } | Self::Stopped { .. } => true,
             _ => false,
         }

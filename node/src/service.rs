@@ -174,7 +174,7 @@ impl Node {
         let mut produced = pin!(produced);
         let ended = tokio::select! {
             ended = &mut produced => ended,
-            error = std::future::pending::<pervade_txpool::PoolError>() => {
+            error = self.pool.failure() => {
                 self.health.set_failed();
                 self.shutdown.begin();
                 // The block under way may still be finished; what became of it changes nothing here.

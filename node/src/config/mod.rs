@@ -11,7 +11,7 @@ use crate::NodeError;
 use alloy_primitives::U256;
 use clap::Args;
 use pervade_chainspec::params;
-use pervade_rpc::{RpcConfig};
+use pervade_rpc::{RpcConfig, RpcLimits};
 use pervade_storage::{HistoryMode, StorageOptions};
 use pervade_txpool::PoolConfig;
 use serde::Serialize;
@@ -201,6 +201,15 @@ impl NodeConfig {
             http_api: self.http.api.0.clone(),
             ws_api: self.ws.api.0.clone(),
             http_corsdomain: self.http.corsdomain.0.clone(),
+            http_vhosts: self.http.vhosts.0.clone(),
+            ws_origins: self.ws.origins.0.clone(),
+            limits: RpcLimits {
+                call_gas_max: self.rpc.gascap,
+                call_time_max: self.rpc.evmtimeout.0,
+                // Checked to be finite and not negative; a cap beyond 128 bits of wei is none.
+                transaction_fee_max: U256::from((self.rpc.txfeecap * WEI_PER_ETHER) as u128),
+                ..RpcLimits::default()
+            },
         }
     }
 
