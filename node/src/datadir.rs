@@ -70,9 +70,12 @@ impl DataDir {
     /// # Errors
     /// The directory is of another chain, in use, damaged, or cannot be written.
     pub fn open(&self, spec: &ChainSpec, options: StorageOptions, json: &[u8]) -> Result<Storage, NodeError> {
-        fs::create_dir_all(&self.root).map_err(NodeError::file("create", &self.root))?;
+        let read_only = options.read_only;
+        if !read_only {
+            fs::create_dir_all(&self.root).map_err(NodeError::file("create", &self.root))?;
+        }
         let storage = Storage::open(&self.database(), spec, options)?;
-        if !self.genesis().exists() {
+        if !read_only && !self.genesis().exists() {
             write_whole(&self.genesis(), json)?;
         }
         Ok(storage)

@@ -87,6 +87,12 @@ pub enum NodeError {
     /// The database failed or is damaged.
     #[error("storage: {0}")]
     Storage(#[from] StorageError),
+    /// `pervade db check` found damage.
+    #[error("the data directory has {problems} problems: restore it from a copy, or import its chain again")]
+    DamagedDirectory {
+        /// How many, counted to a limit.
+        problems: usize,
+    },
     /// The transaction pool failed.
     #[error("transaction pool: {0}")]
     Pool(#[from] PoolError),
@@ -122,7 +128,7 @@ impl NodeError {
             | Self::Block { source: BlockError::Storage(error), .. }
             | Self::Propose { source: BlockError::Storage(error), .. } => error.is_fatal(),
             Self::Pool(error) => error.is_fatal(),
-            Self::Propose { .. } | Self::Stopped { .. } => true,
+            Self::Propose { .. } | Self::Stopped { .. } | Self::DamagedDirectory { .. } => true,
             _ => false,
         }
     }

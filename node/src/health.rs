@@ -2,6 +2,7 @@
 //!
 //! *Healthy*: the process works; restart it if not. *Ready*: it answers for the chain's head; send it clients.
 use crate::shutdown::Shutdown;
+use pervade_rpc::Probe;
 use pervade_storage::Storage;
 use std::sync::{
     Arc,
@@ -41,6 +42,22 @@ impl Health {
     /// Healthy, serving, and not stopping.
     pub fn is_ready(&self) -> bool {
         self.is_healthy() && self.serving.load(Ordering::Relaxed) && !self.shutdown.has_begun()
+    }
+
+    /// What the JSON-RPC servers answer at `/health`.
+    pub fn healthy_probe(&self) -> Probe {
+        let health = self.clone();
+        Probe::new(move || health.check(health.is_healthy()))
+    }
+
+    /// What the JSON-RPC servers answer at `/ready`.
+    pub fn ready_probe(&self) -> Probe {
+        let health = self.clone();
+        Probe::new(move || health.check(health.is_ready()))
+    }
+
+    fn check(&self, ok: bool) -> Result<(), String> {
+        if ok { Ok(()) } else { Err(self.describe(false)) }
     }
 
     /// The probe's body: a JSON object with the state and the head.

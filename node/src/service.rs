@@ -18,7 +18,7 @@ use crate::{
 use alloy_primitives::Address;
 use pervade_chainspec::ChainSpec;
 use pervade_rpc::{RpcContext, RpcHandle};
-use pervade_storage::Storage;
+use pervade_storage::{Storage, StorageError};
 use pervade_txpool::TxPool;
 use std::{
     net::SocketAddr,
@@ -118,6 +118,8 @@ impl Node {
             heads: heads.clone(),
             accepts_transactions: matches!(role, Role::Producer { .. }),
             client_version: crate::client_version(),
+            health: health.healthy_probe(),
+            ready: health.ready_probe(),
         };
         let addresses = format!("JSON-RPC on http {:?}, ws {:?}", config.rpc_config().http, config.rpc_config().ws);
         let rpc = pervade_rpc::serve(config.rpc_config(), context)
@@ -174,12 +176,12 @@ impl Node {
         let mut produced = pin!(produced);
         let ended = tokio::select! {
             ended = &mut produced => ended,
-            error = self.pool.failure() => {
+            error = failed(&self.pool, self.ledger.storage()) => {
                 self.health.set_failed();
                 self.shutdown.begin();
                 // The block under way may still be finished; what became of it changes nothing here.
                 let _ = produced.await;
-                Err(error.into())
+                Err(error)
             }
         };
         if let Err(error) = &ended {
@@ -220,4 +222,15 @@ impl Node {
 async fn open_ledger(spec: Arc<ChainSpec>, storage: Storage) -> Result<Ledger, NodeError> {
     let opened = tokio::task::spawn_blocking(move || Ledger::open(spec, storage)).await;
     opened.unwrap_or_else(|e| Err(NodeError::Stopped { part: "recovery", reason: e.to_string() }))
+}
+
+/// Completes when pool or storage cannot write any more.
+async fn failed(pool: &TxPool, storage: &Storage) -> NodeError {
+    let failures = storage.watch_failure();
+    // Ends when storage is closed, at the latest.
+    let stopped = tokio::task::spawn_blocking(move || failures.recv());
+    tokio::select! {
+        error = pool.failure() => error.into(),
+        Ok(Ok(reason)) = stopped => StorageError::Stopped { reason }.into(),
+    }
 }
