@@ -24,6 +24,7 @@ use std::{
     net::SocketAddr,
     pin::pin,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -227,10 +228,18 @@ async fn open_ledger(spec: Arc<ChainSpec>, storage: Storage) -> Result<Ledger, N
 /// Completes when pool or storage cannot write any more.
 async fn failed(pool: &TxPool, storage: &Storage) -> NodeError {
     let failures = storage.watch_failure();
-    // Ends when storage is closed, at the latest.
-    let stopped = tokio::task::spawn_blocking(move || failures.recv());
+    let (sender, reason) = oneshot::channel();
+    // A thread of its own, not the runtime's, which would wait for it at its end. It ends when storage is closed.
+    let watch = thread::Builder::new().name("storage-watch".into()).spawn(move || {
+        if let Ok(reason) = failures.recv() {
+            let _ = sender.send(reason);
+        }
+    });
+    if let Err(error) = watch {
+        return NodeError::Stopped { part: "the watch over storage", reason: error.to_string() };
+    }
     tokio::select! {
         error = pool.failure() => error.into(),
-        Ok(Ok(reason)) = stopped => StorageError::Stopped { reason }.into(),
+        Ok(reason) = reason => StorageError::Stopped { reason }.into(),
     }
 }
