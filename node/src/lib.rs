@@ -1,1 +1,41 @@
-//! node
+//! The node: command line, configuration, ledger, block production, and the wiring of all other crates.
+//!
+//! ```text
+//!   main ──► cli ──► commands ──► config
+//!                        │
+//!                        ▼
+//!    rpc ◄──────────  service  ──────► metrics, health
+//!     │                  │
+//!     ▼                  ▼
+//!   txpool ─────────► producer ──► ledger ──► storage
+//! ```
+//!
+//! - A block is announced after it is durable, never before.
+//! - Any failed write ends the process with a message and exit code 3; nothing is tried again on a disk that failed.
+//! - The ledger knows no clock and no network: whoever decides blocks drives it.
+//!
+//! What it does not do: it has no rules of its own about blocks (`evm-ext`), state (`storage`) or transactions
+//! (`txpool`), and it does not speak to other nodes yet.
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod datadir;
+pub mod dev;
+mod error;
+pub mod health;
+pub mod keys;
+pub mod ledger;
+pub mod logging;
+pub mod metrics;
+pub mod producer;
+pub mod rlp_chain;
+pub mod service;
+pub mod shutdown;
+
+pub use error::NodeError;
+pub use service::OpenedChain;
+
+/// `web3_clientVersion`: name, version and platform.
+pub fn client_version() -> String {
+    format!("pervade/v{}/{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH)
+}

@@ -1,0 +1,199 @@
+//! `pervade node`: runs a node.
+use crate::{
+    NodeError, OpenedChain,
+    config::{LogOptions, NodeConfig, NodeOptions, VerbosityOptions},
+    datadir::DataDir,
+    dev::DevNetwork,
+    keys::{compressed_public_key, read_keystore, read_password},
+    logging,
+    producer::Pacing,
+    service::{Node, Role},
+    shutdown::Shutdown,
+};
+use alloy_signer_local::PrivateKeySigner;
+use clap::Args;
+use pervade_chainspec::ChainSpec;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Arguments of `pervade node`.
+#[derive(Debug, Args)]
+pub struct NodeArgs {
+    /// TOML file with settings; the command line and the environment win over it
+    #[arg(long, env = "PERVADE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Prints the settings that would hold, as a configuration file, and ends
+    #[arg(long)]
+    pub dump_config: bool,
+    /// The settings.
+    #[command(flatten)]
+    pub options: NodeOptions,
+}
+
+/// Runs `pervade node ...` until a signal or a fatal error.
+///
+/// # Errors
+/// A setting, the chain or a file is refused; storage failed for good.
+pub fn run(args: NodeArgs, log: LogOptions, verbosity: Option<u8>) -> Result<(), NodeError> {
+    let options = NodeOptions { log, verbosity: VerbosityOptions { verbosity }, ..args.options };
+    let config = options.resolve(args.config.as_deref())?;
+    if args.dump_config {
+        let text = toml::to_string(&config)
+            .map_err(|e| NodeError::Setting { setting: "dump-config", reason: e.to_string() })?;
+        print!("{text}");
+        return Ok(());
+    }
+    logging::init(&config.log, config.verbosity.verbosity)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| NodeError::Stopped { part: "the runtime", reason: e.to_string() })?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &NodeConfig) -> Result<(), NodeError> {
+    let shutdown = Shutdown::default();
+    shutdown.on_signals()?;
+    let (chain, role, banner) = open(config)?;
+    let (chain_id, genesis, head) = (chain.spec.chain_id(), chain.spec.genesis_hash(), chain.storage.head());
+    let datadir = chain.datadir.root().to_owned();
+    let node = Node::start(config, chain, role, shutdown).await?;
+    if let Some(banner) = banner.filter(|_| !config.log.quiet && config.verbosity.verbosity > 1) {
+        print!("{banner}");
+        for (kind, scheme, addr) in [("HTTP", "http", node.http), ("WebSocket", "ws", node.ws)] {
+            if let Some(addr) = addr {
+                println!("{:10}{scheme}://{addr}", format!("{kind}:"));
+            }
+        }
+        println!();
+    }
+    tracing::info!(
+        chain_id,
+        %genesis,
+        height = head.number(),
+        block_hash = %head.hash,
+        datadir = %datadir.display(),
+        role = role.name(),
+        http = node.http.map(tracing::field::display),
+        ws = node.ws.map(tracing::field::display),
+        metrics = node.metrics.map(tracing::field::display),
+        "node started"
+    );
+    node.run().await?;
+    tracing::info!("node stopped");
+    Ok(())
+}
+
+/// Opens what the settings name. The last is what a development network prints.
+///
+/// # Errors
+/// A file, the chain or the data directory is refused.
+pub fn open(config: &NodeConfig) -> Result<(OpenedChain, Role, Option<String>), NodeError> {
+    if config.dev.enabled {
+        let network = DevNetwork::new(&config.dev)?;
+        let banner = network.banner();
+        let role = Role::Producer { account: network.validator.address(), pacing: network.pacing };
+        return Ok((open_dev(config, network)?, role, Some(banner)));
+    }
+    let missing = || NodeError::Setting { setting: "datadir", reason: "is missing".into() };
+    let datadir = DataDir::new(config.chain.datadir.clone().ok_or_else(missing)?);
+    let key =
+        config.validator.key.as_deref().map(|file| read_key(file, config.operator.password.as_deref())).transpose()?;
+    let spec = datadir.read_chain(config.chain.chain.as_deref())?;
+    let role = role(&spec, key.as_ref())?;
+    let (spec, storage) = datadir.open_chain(config.chain.chain.as_deref(), config.storage_options()?)?;
+    Ok((OpenedChain { spec, storage, datadir, temporary: None }, role, None))
+}
+
+fn open_dev(config: &NodeConfig, network: DevNetwork) -> Result<OpenedChain, NodeError> {
+    let (datadir, temporary) = match &config.chain.datadir {
+        Some(dir) => (DataDir::new(dir), None),
+        None => {
+            let dir = tempfile::Builder::new().prefix("pervade-dev-").tempdir();
+            let dir = dir.map_err(NodeError::file("create", std::env::temp_dir()))?;
+            (DataDir::new(dir.path()), Some(dir))
+        }
+    };
+    let spec = Arc::new(network.spec);
+    let storage = datadir.open(&spec, config.storage_options()?, &network.genesis_json)?;
+    Ok(OpenedChain { spec, storage, datadir, temporary })
+}
+
+fn read_key(file: &Path, password: Option<&Path>) -> Result<PrivateKeySigner, NodeError> {
+    read_keystore(file, &read_password(password)?)
+}
+
+/// What this node does on the chain with this key.
+fn role(spec: &ChainSpec, key: Option<&PrivateKeySigner>) -> Result<Role, NodeError> {
+    let Some(pervade) = spec.pervade() else {
+        return match key {
+            None => Ok(Role::ReadOnly),
+            Some(_) => refuse("its genesis has no validators: leave --validator.key out to serve it read-only".into()),
+        };
+    };
+    let [validator] = pervade.validators.as_slice() else {
+        let count = pervade.validators.len();
+        return refuse(format!("its genesis has {count} validators, and this version runs networks of one"));
+    };
+    match key {
+        Some(key) if compressed_public_key(key) == validator.public_key => {
+            let pacing = Pacing {
+                block_period: Duration::from_millis(pervade.block_period_ms),
+                empty_block_period: (pervade.empty_block_period_ms > 0)
+                    .then_some(Duration::from_millis(pervade.empty_block_period_ms)),
+            };
+            Ok(Role::Producer { account: validator.account, pacing })
+        }
+        Some(key) => {
+            tracing::warn!(address = %key.address(), "the key is none of this chain's validator: serving read-only");
+            Ok(Role::ReadOnly)
+        }
+        None => Ok(Role::ReadOnly),
+    }
+}
+
+fn refuse(reason: String) -> Result<Role, NodeError> {
+    Err(NodeError::Chain { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_genesis::Genesis;
+    use pervade_chainspec::{NetworkParams, ValidatorConfig};
+
+    fn network(keys: &[&PrivateKeySigner]) -> ChainSpec {
+        let validators = keys
+            .iter()
+            .map(|key| ValidatorConfig { account: key.address(), public_key: compressed_public_key(key), power: 1 })
+            .collect();
+        ChainSpec::from_genesis(ChainSpec::new_network(NetworkParams::new(7, validators)), None).unwrap()
+    }
+
+    #[test]
+    fn only_the_validators_own_key_makes_blocks() {
+        let (ours, other) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+        let spec = network(&[&ours]);
+        assert!(
+            matches!(role(&spec, Some(&ours)).unwrap(), Role::Producer { account, .. } if account == ours.address())
+        );
+        assert_eq!(role(&spec, Some(&other)).unwrap(), Role::ReadOnly);
+        assert_eq!(role(&spec, None).unwrap(), Role::ReadOnly);
+    }
+
+    #[test]
+    fn several_validators_are_refused() {
+        let (one, two) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+        let error = role(&network(&[&one, &two]), Some(&one)).unwrap_err().to_string();
+        assert!(error.contains("2 validators"), "{error}");
+    }
+
+    #[test]
+    fn a_plain_genesis_is_read_only() {
+        let genesis = Genesis { gas_limit: 5_000_000, ..Default::default() };
+        let spec = ChainSpec::from_genesis(genesis, None).unwrap();
+        assert_eq!(role(&spec, None).unwrap(), Role::ReadOnly);
+        assert!(role(&spec, Some(&PrivateKeySigner::random())).is_err());
+    }
+}

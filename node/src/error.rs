@@ -1,0 +1,141 @@
+//! Errors of this crate.
+use alloy_primitives::B256;
+use pervade_chainspec::ChainSpecError;
+use pervade_evm_ext::BlockError;
+use pervade_storage::StorageError;
+use pervade_txpool::PoolError;
+use std::path::PathBuf;
+
+/// Why a command fails or a node stops.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration file cannot be used.
+    #[error("configuration file {}: {reason}", file.display())]
+    ConfigFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, with line and key.
+        reason: String,
+    },
+    /// A setting is out of range or contradicts another.
+    #[error("--{setting}: {reason}")]
+    Setting {
+        /// The flag's name without dashes, which is also the key of the file.
+        setting: &'static str,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The chain's genesis is refused.
+    #[error(transparent)]
+    ChainSpec(#[from] ChainSpecError),
+    /// The chain cannot be run by this version in this role.
+    #[error("this chain cannot be run: {reason}")]
+    Chain {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A keystore or password file cannot be used.
+    #[error("{}: {field}: {reason}", file.display())]
+    Key {
+        /// The file.
+        file: PathBuf,
+        /// The JSON path in it, or what was being done.
+        field: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, ...
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
+    /// A file of blocks is not what it should be.
+    #[error("{file}: malformed at byte {offset} (block record {record}): {reason}")]
+    ChainFile {
+        /// The file's name, `-` for standard input.
+        file: String,
+        /// Where the record begins, or where reading stopped.
+        offset: u64,
+        /// Position of the record in the file, from 0.
+        record: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A block breaks a rule.
+    #[error("block {number} ({hash}) is invalid: {source}")]
+    Block {
+        /// Its number.
+        number: u64,
+        /// Its hash.
+        hash: B256,
+        /// Field and reason.
+        source: BlockError,
+    },
+    /// A block could not be built.
+    #[error("cannot propose block {number}: {source}")]
+    Propose {
+        /// Its number.
+        number: u64,
+        /// Why.
+        source: BlockError,
+    },
+    /// The database failed or is damaged.
+    #[error("storage: {0}")]
+    Storage(#[from] StorageError),
+    /// `pervade db check` found damage.
+    #[error("the data directory has {problems} problems: restore it from a copy, or import its chain again")]
+    DamagedDirectory {
+        /// How many, counted to a limit.
+        problems: usize,
+    },
+    /// The transaction pool failed.
+    #[error("transaction pool: {0}")]
+    Pool(#[from] PoolError),
+    /// A server cannot listen.
+    #[error("cannot serve {what}: {source}")]
+    Serve {
+        /// Which server.
+        what: String,
+        /// The operating system's word.
+        source: std::io::Error,
+    },
+    /// A part of the node ended that never should.
+    #[error("{part} stopped unexpectedly: {reason}")]
+    Stopped {
+        /// Which.
+        part: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl NodeError {
+    /// The process's exit code: 1 for what the operator can put right (settings, files, blocks), 3 for what stopped a
+    /// node because its disk or data failed. (2 is clap's, for a wrong command line.)
+    pub fn exit_code(&self) -> u8 {
+        if self.is_fatal() { 3 } else { 1 }
+    }
+
+    /// The disk or the data on it can no longer be trusted, or a part of the node is gone.
+    pub fn is_fatal(&self) -> bool {
+        match self {
+            Self::Storage(error)
+            | Self::Block { source: BlockError::Storage(error), .. }
+            | Self::Propose { source: BlockError::Storage(error), .. } => error.is_fatal(),
+            Self::Pool(error) => error.is_fatal(),
+            Self::Propose { .. } | Self::Stopped { .. } | Self::DamagedDirectory { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// For `map_err`: a failed action on a file.
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+}

@@ -1,0 +1,177 @@
+//! Metrics for Prometheus, and the page that serves them with the probes.
+//!
+//! Names follow Prometheus' rules: `pervade_`, a noun, a base unit (`seconds`, `bytes`, `total`).
+use crate::{NodeError, health::Health, shutdown::Shutdown};
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use pervade_storage::{ExecutedBlock, Storage};
+use pervade_txpool::TxPool;
+use std::{
+    fs,
+    net::SocketAddr,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// Bucket bounds of times, seconds: from a block in memory to a disk in trouble.
+const SECONDS_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// How often histograms are condensed while nobody scrapes.
+const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
+/// Clock ticks a second in `/proc`: the kernel's constant for user space.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The process's recorder: one, however many nodes run in it (tests).
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// What a scrape reads.
+#[derive(Clone)]
+pub struct MetricsSource {
+    /// Blocks.
+    pub storage: Storage,
+    /// Transactions.
+    pub pool: TxPool,
+    /// Probes.
+    pub health: Health,
+    /// When the node started.
+    pub started: Instant,
+}
+
+/// Installs the process's recorder; before it, recording costs nothing and is lost.
+pub fn install() {
+    RECORDER.get_or_init(|| {
+        let builder = PrometheusBuilder::new().set_buckets(&SECONDS_BUCKETS).ok()?;
+        let handle = builder.install_recorder().ok()?;
+        describe();
+        Some(handle)
+    });
+}
+
+fn describe() {
+    describe_gauge!("pervade_head_number", "Number of the newest block");
+    describe_gauge!("pervade_head_timestamp_seconds", "Unix time of the newest block");
+    describe_gauge!("pervade_base_fee_wei", "Base fee of the newest block");
+    describe_counter!("pervade_blocks_total", "Blocks produced by this process");
+    describe_counter!("pervade_transactions_total", "Transactions in them");
+    describe_counter!("pervade_gas_total", "Gas used by them");
+    describe_histogram!("pervade_block_build_seconds", "Time to execute a block and compute its state root");
+    describe_histogram!("pervade_block_commit_seconds", "Time to make a block durable");
+    describe_gauge!("pervade_txpool_pending", "Transactions that can be executed now");
+    describe_gauge!("pervade_txpool_queued", "Transactions that wait behind a nonce gap");
+    describe_gauge!("pervade_uptime_seconds", "Time since this node started");
+    describe_gauge!("process_resident_memory_bytes", "Memory of this process");
+    describe_gauge!("process_cpu_seconds_total", "User and system CPU time of this process");
+    describe_gauge!("process_open_fds", "Open file descriptors of this process");
+}
+
+/// Records a block that this node made.
+pub fn block_produced(executed: &ExecutedBlock, build: Duration, commit: Duration) {
+    counter!("pervade_blocks_total").increment(1);
+    counter!("pervade_transactions_total").increment(executed.block.senders.len() as u64);
+    counter!("pervade_gas_total").increment(executed.block.header().gas_used);
+    histogram!("pervade_block_build_seconds").record(build.as_secs_f64());
+    histogram!("pervade_block_commit_seconds").record(commit.as_secs_f64());
+}
+
+/// The page's text.
+pub fn render(source: &MetricsSource) -> String {
+    let head = source.storage.head();
+    let pool = source.pool.status();
+    gauge!("pervade_head_number").set(head.number() as f64);
+    gauge!("pervade_head_timestamp_seconds").set(head.header().timestamp as f64);
+    gauge!("pervade_base_fee_wei").set(head.header().base_fee_per_gas.unwrap_or(0) as f64);
+    gauge!("pervade_txpool_pending").set(pool.pending as f64);
+    gauge!("pervade_txpool_queued").set(pool.queued as f64);
+    gauge!("pervade_uptime_seconds").set(source.started.elapsed().as_secs_f64());
+    process_gauges();
+    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+}
+
+fn process_gauges() {
+    if let Some(bytes) = resident_bytes() {
+        gauge!("process_resident_memory_bytes").set(bytes);
+    }
+    if let Some(seconds) = cpu_seconds() {
+        gauge!("process_cpu_seconds_total").set(seconds);
+    }
+    if let Ok(entries) = fs::read_dir("/proc/self/fd") {
+        gauge!("process_open_fds").set(entries.count() as f64);
+    }
+}
+
+/// `VmRSS` of `/proc/self/status`, which is in kilobytes (proc(5)).
+fn resident_bytes() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+/// Fields 14 and 15 of `/proc/self/stat`, in clock ticks (proc(5)). The name in brackets may hold spaces.
+fn cpu_seconds() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some((user + system) / TICKS_PER_SECOND)
+}
+
+/// Serves `/metrics`, `/health` and `/ready` until the node stops. Returns the bound address.
+///
+/// # Errors
+/// The address is taken.
+pub async fn serve(
+    addr: SocketAddr,
+    source: MetricsSource,
+    shutdown: Shutdown,
+) -> Result<(SocketAddr, JoinHandle<()>), NodeError> {
+    let wrong = |source| NodeError::Serve { what: format!("metrics on {addr}"), source };
+    let listener = TcpListener::bind(addr).await.map_err(wrong)?;
+    let bound = listener.local_addr().map_err(wrong)?;
+    let router = Router::new()
+        .route("/metrics", get(|State(source): State<MetricsSource>| async move { render(&source) }))
+        .route(
+            "/health",
+            get(|State(source): State<MetricsSource>| async move { probe(&source, source.health.is_healthy()) }),
+        )
+        .route(
+            "/ready",
+            get(|State(source): State<MetricsSource>| async move { probe(&source, source.health.is_ready()) }),
+        )
+        .with_state(source);
+    let server = tokio::spawn(async move {
+        let upkeep = tokio::spawn(upkeep());
+        let served = axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.begun().await }).await;
+        if let Err(error) = served {
+            tracing::warn!(%error, "the metrics server stopped");
+        }
+        upkeep.abort();
+    });
+    Ok((bound, server))
+}
+
+async fn upkeep() {
+    loop {
+        tokio::time::sleep(UPKEEP_PERIOD).await;
+        if let Some(Some(recorder)) = RECORDER.get() {
+            recorder.run_upkeep();
+        }
+    }
+}
+
+fn probe(source: &MetricsSource, ok: bool) -> (StatusCode, String) {
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, source.health.describe(ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_knows_its_memory_and_time() {
+        assert!(resident_bytes().unwrap() > 100_000.0);
+        assert!(cpu_seconds().unwrap() >= 0.0);
+    }
+}

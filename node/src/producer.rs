@@ -1,0 +1,255 @@
+//! Block production of a single validator: one thread that proposes, commits and announces, block after block.
+//!
+//! ```text
+//!   wait ──► gather ──► propose ──► commit (one sync) ──► pool.on_block ──► heads
+//!    ▲                                                                        │
+//!    └────────────────────────────────────────────────────────────────────────┘
+//! ```
+//! While a block is built and synced, the pool collects the next one's transactions: the busier the node, the larger
+//! its blocks, and the less each transaction costs.
+use crate::{NodeError, ledger::Ledger, metrics, shutdown::Shutdown};
+use alloy_primitives::Address;
+use pervade_evm_ext::ProposalAttributes;
+use pervade_storage::ExecutedBlock;
+use pervade_txpool::{PooledTransaction, TxPool};
+use std::{
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        broadcast::{self, error::RecvError},
+        oneshot,
+    },
+    time::{sleep, sleep_until},
+};
+
+/// On demand, a node that is busy collects transactions at least so long for each block. A lone transaction does not
+/// wait: the last block was small then.
+const GATHER: Duration = Duration::from_millis(6);
+/// From so many transactions in a block on, the node counts as busy.
+const BUSY_TRANSACTIONS: usize = 16;
+/// Longest time of taking transactions into one block: keeps readers of the head waiting no longer than that.
+const EXECUTION_TIME_MAX: Duration = Duration::from_millis(500);
+/// What is pending but fits into no block (its fee is too low) is tried again after this time, or when another
+/// transaction comes.
+const RETRY: Duration = Duration::from_millis(250);
+/// Shortest time between two log lines about new blocks.
+const LOG_PERIOD: Duration = Duration::from_secs(1);
+
+/// When blocks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pacing {
+    /// Shortest time between two blocks; zero: as soon as there is a transaction.
+    pub block_period: Duration,
+    /// Longest time without a block; `None`: no empty blocks.
+    pub empty_block_period: Option<Duration>,
+}
+
+/// Everything that the thread works with.
+pub struct Producer {
+    /// The chain.
+    pub ledger: Ledger,
+    /// Where transactions come from.
+    pub pool: TxPool,
+    /// Told of every block, after it is durable.
+    pub heads: broadcast::Sender<ExecutedBlock>,
+    /// Account in whose name blocks are made.
+    pub proposer: Address,
+    /// When blocks are made.
+    pub pacing: Pacing,
+    /// Ends the thread, after the block under way.
+    pub shutdown: Shutdown,
+}
+
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wake {
+    /// Transactions are pending.
+    Pending,
+    /// The time for an empty block has come.
+    Empty,
+    /// The node stops.
+    Stop,
+}
+
+/// What the thread remembers from block to block.
+struct Rhythm {
+    /// When the last block was begun, or would have been had the thread been on time.
+    last: Instant,
+    /// Transactions in it.
+    last_transactions: usize,
+    /// Set while what is pending fits into no block: tells of further transactions. Not kept otherwise, since the
+    /// pool would have to tell of each.
+    stuck: Option<broadcast::Receiver<PooledTransaction>>,
+    /// What came before `stuck` was set has been tried too.
+    tried: bool,
+    logged: Instant,
+    unlogged_blocks: u64,
+    unlogged_transactions: usize,
+}
+
+impl Producer {
+    /// Starts the thread. The receiver gets what ended it: `Ok` after a shutdown, an error that must stop the node else.
+    ///
+    /// # Errors
+    /// The thread cannot be created.
+    pub fn start(self, runtime: Handle) -> Result<oneshot::Receiver<Result<(), NodeError>>, NodeError> {
+        let (ended, result) = oneshot::channel();
+        thread::Builder::new()
+            .name("producer".into())
+            .spawn(move || {
+                // Nobody listens any more if the node was dropped: then nobody needs to know.
+                let _ = ended.send(self.run(&runtime));
+            })
+            .map_err(|e| NodeError::Stopped { part: "block production", reason: e.to_string() })?;
+        Ok(result)
+    }
+
+    fn run(self, runtime: &Handle) -> Result<(), NodeError> {
+        let now = Instant::now();
+        let mut rhythm = Rhythm {
+            last: now,
+            last_transactions: 0,
+            stuck: None,
+            tried: false,
+            logged: now.checked_sub(LOG_PERIOD).unwrap_or(now),
+            unlogged_blocks: 0,
+            unlogged_transactions: 0,
+        };
+        loop {
+            let wake = runtime.block_on(self.wait(&mut rhythm));
+            if wake == Wake::Stop {
+                return Ok(());
+            }
+            let begun = Instant::now();
+            if let Some(transactions) = self.produce(wake, &mut rhythm)? {
+                rhythm.stuck = None;
+                rhythm.last_transactions = transactions;
+                rhythm.last = self.beat(rhythm.last, begun);
+            } else {
+                rhythm.tried = rhythm.stuck.is_some();
+                rhythm.stuck.get_or_insert_with(|| self.pool.subscribe());
+            }
+        }
+    }
+
+    /// The time from which the next period counts: a period after the last while the thread keeps up, so that delays
+    /// do not add up; now if it is further behind.
+    fn beat(&self, last: Instant, begun: Instant) -> Instant {
+        let due = last + self.pacing.block_period;
+        if self.pacing.block_period.is_zero() || begun > due + self.pacing.block_period { begun } else { due }
+    }
+
+    async fn wait(&self, rhythm: &mut Rhythm) -> Wake {
+        let block_at = rhythm.last + self.pacing.block_period;
+        let empty_at = self.pacing.empty_block_period.map(|period| rhythm.last + period);
+        let Rhythm { stuck, tried, .. } = rhythm;
+        let pending = async {
+            if let Some(arrivals) = stuck
+                && *tried
+            {
+                tokio::select! {
+                    () = next_arrival(arrivals) => {}
+                    () = sleep(RETRY) => {}
+                }
+            }
+            self.pool.wait_for_pending().await;
+            if block_at > Instant::now() {
+                sleep_until(block_at.into()).await;
+            }
+        };
+        let empty = async {
+            match empty_at {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let wake = tokio::select! {
+            biased;
+            () = self.shutdown.begun() => return Wake::Stop,
+            () = pending => Wake::Pending,
+            () = empty => Wake::Empty,
+        };
+        if self.pacing.block_period.is_zero() && rhythm.last_transactions >= BUSY_TRANSACTIONS {
+            sleep_until((rhythm.last + GATHER).into()).await;
+        }
+        wake
+    }
+
+    /// Makes one block; `None` if it would have been empty without its time having come.
+    fn produce(&self, wake: Wake, rhythm: &mut Rhythm) -> Result<Option<usize>, NodeError> {
+        let begun = Instant::now();
+        let head = self.ledger.head();
+        let attributes = ProposalAttributes {
+            timestamp: unix_seconds().max(head.header().timestamp),
+            proposer: self.proposer,
+            time_max: EXECUTION_TIME_MAX,
+        };
+        let base_fee = next_base_fee(&self.ledger, attributes.timestamp);
+        let proposal = self.ledger.propose(&attributes, &mut self.pool.best(base_fee))?;
+        if !proposal.refused.is_empty() {
+            let hashes: Vec<_> = proposal.refused.iter().map(|(hash, _)| *hash).collect();
+            for (hash, reason) in &proposal.refused {
+                tracing::debug!(transaction = %hash, reason, "dropped from the pool: not executable");
+            }
+            self.pool.remove(&hashes);
+        }
+        let executed = proposal.executed;
+        let transactions = executed.block.senders.len();
+        if transactions == 0 && wake == Wake::Pending {
+            return Ok(None);
+        }
+        let built = Instant::now();
+        self.ledger.commit(executed.clone())?;
+        let committed = Instant::now();
+        self.pool.on_block(&executed);
+        metrics::block_produced(&executed, built - begun, committed - built);
+        self.log(rhythm, &executed, committed - begun);
+        // Without subscribers there is nobody to tell.
+        let _ = self.heads.send(executed);
+        Ok(Some(transactions))
+    }
+
+    /// One line a second at most: a busy node makes hundreds of blocks in it.
+    fn log(&self, rhythm: &mut Rhythm, executed: &ExecutedBlock, elapsed: Duration) {
+        rhythm.unlogged_blocks += 1;
+        rhythm.unlogged_transactions += executed.block.senders.len();
+        if rhythm.logged.elapsed() < LOG_PERIOD {
+            return;
+        }
+        let header = executed.block.header();
+        tracing::info!(
+            height = header.number,
+            block_hash = %executed.block.hash,
+            blocks = rhythm.unlogged_blocks,
+            transactions = rhythm.unlogged_transactions,
+            gas_used = header.gas_used,
+            elapsed_ms = elapsed.as_millis() as u64,
+            "new head"
+        );
+        rhythm.logged = Instant::now();
+        rhythm.unlogged_blocks = 0;
+        rhythm.unlogged_transactions = 0;
+    }
+}
+
+/// Base fee of the block after the head; what the pool orders candidates by.
+pub fn next_base_fee(ledger: &Ledger, timestamp: u64) -> Option<u64> {
+    let head = ledger.head();
+    let child = ledger.spec().forks_at(head.number().saturating_add(1), timestamp, true);
+    ledger.spec().next_base_fee(head.header(), child)
+}
+
+/// Completes when a transaction came, or some were missed.
+async fn next_arrival(arrivals: &mut broadcast::Receiver<PooledTransaction>) {
+    if let Err(RecvError::Closed) = arrivals.recv().await {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The clock, unix seconds; 0 before 1970.
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,245 @@
+//! A running node: storage, ledger, pool, servers and block production, wired together.
+//!
+//! ```text
+//!   clients ──► rpc ──► txpool ──► producer ──► ledger ──► storage
+//!                ▲                    │ heads                  │
+//!                └────────────────────┴────────────────────────┘
+//! ```
+use crate::{
+    NodeError,
+    config::NodeConfig,
+    datadir::DataDir,
+    health::Health,
+    ledger::Ledger,
+    metrics::{self, MetricsSource},
+    producer::{Pacing, Producer},
+    shutdown::Shutdown,
+};
+use alloy_primitives::Address;
+use pervade_chainspec::ChainSpec;
+use pervade_rpc::{RpcContext, RpcHandle};
+use pervade_storage::{Storage, StorageError};
+use pervade_txpool::TxPool;
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::{
+    runtime::Handle,
+    sync::{broadcast, oneshot},
+    task::JoinHandle,
+};
+
+/// New heads that a slow subscriber may lag behind before it loses the oldest.
+const HEADS_KEPT: usize = 64;
+/// Longest wait for requests under way when the node stops.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What this node does on its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Makes the blocks, in the name of this account.
+    Producer {
+        /// The validator's account.
+        account: Address,
+        /// When blocks are made.
+        pacing: Pacing,
+    },
+    /// Serves what is stored. The chain has no validators, or this node is none of them.
+    ReadOnly,
+}
+
+impl Role {
+    /// For log lines.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Producer { .. } => "validator",
+            Self::ReadOnly => "read-only",
+        }
+    }
+}
+
+/// A data directory with its chain, opened.
+pub struct OpenedChain {
+    /// The chain.
+    pub spec: Arc<ChainSpec>,
+    /// Blocks and state.
+    pub storage: Storage,
+    /// Where they are.
+    pub datadir: DataDir,
+    /// Removed when the node ends.
+    pub temporary: Option<TempDir>,
+}
+
+/// A running node.
+pub struct Node {
+    /// Bound address of JSON-RPC over HTTP.
+    pub http: Option<SocketAddr>,
+    /// Bound address of JSON-RPC over WebSocket.
+    pub ws: Option<SocketAddr>,
+    /// Bound address of the metrics page.
+    pub metrics: Option<SocketAddr>,
+    ledger: Ledger,
+    pool: TxPool,
+    health: Health,
+    shutdown: Shutdown,
+    rpc: RpcHandle,
+    metrics_server: Option<JoinHandle<()>>,
+    producer: Option<oneshot::Receiver<Result<(), NodeError>>>,
+    temporary: Option<TempDir>,
+}
+
+impl Node {
+    /// Opens the pool, binds the servers and starts making blocks.
+    ///
+    /// # Errors
+    /// The stored chain is damaged, or an address is taken.
+    pub async fn start(
+        config: &NodeConfig,
+        chain: OpenedChain,
+        role: Role,
+        shutdown: Shutdown,
+    ) -> Result<Self, NodeError> {
+        let started = Instant::now();
+        metrics::install();
+        let OpenedChain { spec, storage, datadir, temporary } = chain;
+        let ledger = open_ledger(spec.clone(), storage.clone()).await?;
+        let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;
+        let health = Health::new(storage.clone(), shutdown.clone());
+        let heads = broadcast::Sender::new(HEADS_KEPT);
+
+        let context = RpcContext {
+            spec,
+            storage: storage.clone(),
+            pool: pool.clone(),
+            heads: heads.clone(),
+            accepts_transactions: matches!(role, Role::Producer { .. }),
+            client_version: crate::client_version(),
+            health: health.healthy_probe(),
+            ready: health.ready_probe(),
+        };
+        let addresses = format!("JSON-RPC on http {:?}, ws {:?}", config.rpc_config().http, config.rpc_config().ws);
+        let rpc = pervade_rpc::serve(config.rpc_config(), context)
+            .await
+            .map_err(|source| NodeError::Serve { what: addresses, source })?;
+        let source = MetricsSource { storage, pool: pool.clone(), health: health.clone(), started };
+        let (metrics, metrics_server) = match config.operator.metrics {
+            Some(addr) => {
+                let (bound, server) = metrics::serve(addr, source, shutdown.clone()).await?;
+                (Some(bound), Some(server))
+            }
+            None => (None, None),
+        };
+
+        let producer = match role {
+            Role::Producer { account, pacing } => {
+                let producer = Producer {
+                    ledger: ledger.clone(),
+                    pool: pool.clone(),
+                    heads,
+                    proposer: account,
+                    pacing,
+                    shutdown: shutdown.clone(),
+                };
+                Some(producer.start(Handle::current())?)
+            }
+            Role::ReadOnly => None,
+        };
+        health.set_serving();
+        let (http, ws) = (rpc.http, rpc.ws);
+        Ok(Self { http, ws, metrics, ledger, pool, health, shutdown, rpc, metrics_server, producer, temporary })
+    }
+
+    /// Serves until the shutdown begins or something fails for good; then stops everything in order: block
+    /// production after the block under way, servers after the requests under way, storage after its last write.
+    ///
+    /// # Errors
+    /// What failed for good.
+    pub async fn run(mut self) -> Result<(), NodeError> {
+        let producer = self.producer.take();
+        let shutdown = self.shutdown.clone();
+        let produced = async move {
+            match producer {
+                Some(producer) => producer.await.unwrap_or_else(|_| {
+                    let reason = "its thread panicked".to_owned();
+                    Err(NodeError::Stopped { part: "block production", reason })
+                }),
+                None => {
+                    shutdown.begun().await;
+                    Ok(())
+                }
+            }
+        };
+        let mut produced = pin!(produced);
+        let ended = tokio::select! {
+            ended = &mut produced => ended,
+            error = failed(&self.pool, self.ledger.storage()) => {
+                self.health.set_failed();
+                self.shutdown.begin();
+                // The block under way may still be finished; what became of it changes nothing here.
+                let _ = produced.await;
+                Err(error)
+            }
+        };
+        if let Err(error) = &ended {
+            self.health.set_failed();
+            tracing::error!(%error, "stopping: this cannot be gone on from");
+        }
+        // The first error is the cause; what follows from it on the way down is not reported.
+        ended.and(self.stop().await)
+    }
+
+    async fn stop(self) -> Result<(), NodeError> {
+        self.shutdown.begin();
+        let servers = async {
+            self.rpc.stop().await;
+            if let Some(server) = self.metrics_server {
+                // It ends by itself at the shutdown; a panic in it is logged by tokio and stops nothing here.
+                let _ = server.await;
+            }
+        };
+        if tokio::time::timeout(STOP_TIME_MAX, servers).await.is_err() {
+            tracing::warn!("requests under way took too long: they are cut off");
+        }
+        drop(self.pool);
+        let ledger = self.ledger;
+        let synced = tokio::task::spawn_blocking(move || ledger.sync()).await;
+        // After the database is closed.
+        drop(self.temporary);
+        synced.unwrap_or_else(|e| Err(NodeError::Stopped { part: "storage", reason: e.to_string() }))
+    }
+
+    /// The ledger, for tests and tools in the same process.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+/// Recovery after a crash executes blocks: not on a runtime's thread.
+async fn open_ledger(spec: Arc<ChainSpec>, storage: Storage) -> Result<Ledger, NodeError> {
+    let opened = tokio::task::spawn_blocking(move || Ledger::open(spec, storage)).await;
+    opened.unwrap_or_else(|e| Err(NodeError::Stopped { part: "recovery", reason: e.to_string() }))
+}
+
+/// Completes when pool or storage cannot write any more.
+async fn failed(pool: &TxPool, storage: &Storage) -> NodeError {
+    let failures = storage.watch_failure();
+    let (sender, reason) = oneshot::channel();
+    // A thread of its own, not the runtime's, which would wait for it at its end. It ends when storage is closed.
+    let watch = thread::Builder::new().name("storage-watch".into()).spawn(move || {
+        if let Ok(reason) = failures.recv() {
+            let _ = sender.send(reason);
+        }
+    });
+    if let Err(error) = watch {
+        return NodeError::Stopped { part: "the watch over storage", reason: error.to_string() };
+    }
+    tokio::select! {
+        error = pool.failure() => error.into(),
+        Ok(reason) = reason => StorageError::Stopped { reason }.into(),
+    }
+}
