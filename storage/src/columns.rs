@@ -149,7 +149,6 @@ pub(crate) fn database_options(options: &StorageOptions) -> Options {
     // A log that ends in a torn record is what a power loss leaves. What the log lost beyond that is found by
     // comparing the head with the witness file.
     database.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    database.set_track_and_verify_wals_in_manifest(true);
     database.set_log_level(LogLevel::Warn);
     database.set_keep_log_file_num(LOG_FILES);
     database.set_max_log_file_size(LOG_FILE_BYTES_MAX);

@@ -132,7 +132,10 @@ pub(crate) fn prune(
     records.seek(block_key(from));
     while let Some((key, index)) = records.item() {
         let number = meta::decode_u64(key)?;
-        if number > last || pruned == blocks_max {
+        if number > last {
+            break;
+        }
+        if pruned == blocks_max {
             return Ok(number);
         }
         for_each_key(index, |key| batch.delete(Column::History, &history_key(key, number)))?;

@@ -2,11 +2,10 @@
 use crate::{
     Account, AccountChange, StateChanges, StateReader, StateView, StorageError,
     codec::account::{account_leaf, slot_leaf},
-    trie::{NodeReader, update_trie},
+    trie::{NodeChange, NodeReader, update_trie},
 };
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map, map::HashMap};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-use parking_lot::Mutex;
 use rayon::prelude::*;
 use std::{collections::BTreeMap, mem::size_of_val};
 
@@ -29,7 +28,7 @@ pub struct StateUpdate {
     /// Ascending by address.
     pub(crate) storages: Vec<StorageDiff>,
     /// Ascending by path.
-    pub(crate) account_nodes: Vec<NodeDiff>,
+    pub(crate) account_nodes: Vec<NodeChange>,
     /// New code.
     pub(crate) code: BTreeMap<B256, Bytes>,
     /// keccak(address) -> place in `storages`.
@@ -53,15 +52,7 @@ pub(crate) struct StorageDiff {
     /// Slot, value before, value after; ascending by slot. A wipe lists every slot that had a value.
     pub(crate) slots: Vec<(U256, U256, U256)>,
     /// Ascending by path. A wipe lists every node that was there.
-    pub(crate) nodes: Vec<NodeDiff>,
-}
-
-/// A trie node before and after.
-#[derive(Debug)]
-pub(crate) struct NodeDiff {
-    pub(crate) path: Nibbles,
-    pub(crate) before: Option<Bytes>,
-    pub(crate) after: Option<Bytes>,
+    pub(crate) nodes: Vec<NodeChange>,
 }
 
 impl StateUpdate {
@@ -101,7 +92,7 @@ impl StateUpdate {
 
     /// Roughly what it takes in memory.
     pub(crate) fn bytes(&self) -> usize {
-        fn nodes_bytes(nodes: &[NodeDiff]) -> usize {
+        fn nodes_bytes(nodes: &[NodeChange]) -> usize {
             let content = nodes.iter().flat_map(|node| [&node.before, &node.after]).flatten();
             size_of_val(nodes).saturating_add(content.map(|node| node.len()).sum())
         }
@@ -153,7 +144,8 @@ impl StateView {
         leaves.sort_unstable_by_key(|(owner, _)| *owner);
 
         let parent_root = self.state_root();
-        let (state_root, account_nodes) = update_recorded(self, None, parent_root, &leaves)?;
+        let (state_root, account_nodes) = update_trie(self, None, parent_root, &leaves)?;
+        let account_nodes = account_nodes.into_changes();
         let number = self.number().saturating_add(1);
         let code = changes.code.clone();
         Ok(StateUpdate { number, parent_root, state_root, accounts, storages, account_nodes, code, owners })
@@ -201,15 +193,15 @@ fn diff_storage(
             }
         }
         let leaves = storage_leaves(slots.iter().map(|(slot, _, after)| (slot, after)));
-        let (root_after, nodes) = update_recorded(view, Some(owner), root_before, &leaves)?;
-        (root_after, slots, nodes)
+        let (root_after, nodes) = update_trie(view, Some(owner), root_before, &leaves)?;
+        (root_after, slots, nodes.into_changes())
     };
     let unchanged = slots.is_empty() && nodes.is_empty();
     let diff = StorageDiff { address: *address, owner: *owner, slots, nodes };
     Ok((root_after, if unchanged { None } else { Some(diff) }))
 }
 
-type StorageParts = (B256, Vec<(U256, U256, U256)>, Vec<NodeDiff>);
+type StorageParts = (B256, Vec<(U256, U256, U256)>, Vec<NodeChange>);
 
 /// All slots and nodes go; what the account has afterwards is built from nothing.
 fn wipe_storage(
@@ -239,7 +231,7 @@ fn wipe_storage(
     let slots = slots.into_iter().filter(|(_, (before, after))| before != after);
     let slots = slots.map(|(slot, (before, after))| (slot, before, after)).collect();
     let nodes = nodes.into_iter().filter(|(_, (before, after))| before != after);
-    let nodes = nodes.map(|(path, (before, after))| NodeDiff { path, before, after }).collect();
+    let nodes = nodes.map(|(path, (before, after))| NodeChange { path, before, after }).collect();
     Ok((root_after, slots, nodes))
 }
 
@@ -249,45 +241,6 @@ fn storage_leaves<'a>(slots: impl Iterator<Item = (&'a U256, &'a U256)>) -> Vec<
     let mut leaves: Vec<_> = slots.map(|(slot, after)| (keccak256(B256::from(*slot)), leaf(after))).collect();
     leaves.sort_unstable_by_key(|(key, _)| *key);
     leaves
-}
-
-/// Updates a trie and pairs each changed node with what stood there before: an update reads every node that it
-/// replaces or deletes, so a node that was not read was not there.
-fn update_recorded(
-    view: &StateView,
-    owner: Option<&B256>,
-    root: B256,
-    leaves: &[(B256, Option<Vec<u8>>)],
-) -> Result<(B256, Vec<NodeDiff>), StorageError> {
-    if leaves.is_empty() {
-        return Ok((root, Vec::new()));
-    }
-    let recorder = Recorder { view, seen: Mutex::default() };
-    let (root_after, changes) = update_trie(&recorder, owner, root, leaves)?;
-    let mut seen = recorder.seen.into_inner();
-    let mut diffs: Vec<_> = changes
-        .into_iter()
-        .map(|(path, after)| NodeDiff { path, before: seen.remove(&path), after })
-        .filter(|diff| diff.before != diff.after)
-        .collect();
-    diffs.sort_unstable_by_key(|diff| diff.path);
-    Ok((root_after, diffs))
-}
-
-/// Remembers the nodes that an update read.
-struct Recorder<'a> {
-    view: &'a StateView,
-    seen: Mutex<HashMap<Nibbles, Bytes>>,
-}
-
-impl NodeReader for Recorder<'_> {
-    fn node(&self, owner: Option<&B256>, path: &Nibbles) -> Result<Option<Bytes>, StorageError> {
-        let node = self.view.node(owner, path)?;
-        if let Some(node) = &node {
-            self.seen.lock().insert(*path, node.clone());
-        }
-        Ok(node)
-    }
 }
 
 /// The nodes of an empty trie.

@@ -149,7 +149,9 @@ fn write(store: &Store, update: &StateUpdate, prune_from: &mut u64) -> Result<()
         store.first_state.store(first_kept, Ordering::SeqCst);
     }
     let first_state = store.first_state.load(Ordering::SeqCst);
-    *prune_from = history::prune(&store.database, &mut batch, *prune_from, first_state, PRUNED_BLOCKS_PER_WRITE)?;
+    if *prune_from <= first_state {
+        *prune_from = history::prune(&store.database, &mut batch, *prune_from, first_state, PRUNED_BLOCKS_PER_WRITE)?;
+    }
 
     store.writing_to.store(number, Ordering::SeqCst);
     metrics::counter!("pervade_storage_state_written_bytes").increment(batch.size_bytes() as u64);

@@ -62,6 +62,7 @@ fn a_search_reads_the_index_and_no_block() {
         chain.storage().commit(block(chain.storage(), &StateChanges::default(), vec![logs])).unwrap();
     }
     let rare = LogFilter { addresses: vec![Address::with_last_byte(2)], topics: vec![vec![B256::with_last_byte(1)]] };
+    chain.storage().sync().unwrap();
     let (before, _) = chain.storage().io_counts();
     assert_eq!(chain.storage().blocks_with_logs(&rare, 0, u64::MAX, 10).unwrap(), [100, 200, 300]);
     let (after, _) = chain.storage().io_counts();

@@ -88,14 +88,18 @@ fn log_file(chain: &Chain) -> PathBuf {
 fn a_torn_tail_of_unsynced_state_costs_only_the_state() {
     let mut chain = Chain::new(HistoryMode::Archive);
     busy(&mut chain, 5);
-    chain.storage().pause_background_writer(false);
-    chain.open(); // the last record is the state of block 5, or the sync after it
+    chain.storage().sync().unwrap();
+    let killed = tempfile::tempdir().unwrap();
+    copy_directory(chain.dir.path(), killed.path());
     chain.storage = None;
+    chain.dir = killed;
+    // The last record is the state of block 5.
     let path = log_file(&chain);
     let length = fs::metadata(&path).unwrap().len();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
-    chain.storage = Some(Storage::open(chain.dir.path(), &chain.spec, chain.options.clone()).unwrap());
+    chain.open();
     assert_eq!(chain.storage().head().number(), 5);
+    assert_eq!(chain.storage().blocks_to_replay(), Some((5, 5)));
     chain.replay();
     chain.assert_history();
 }

@@ -74,7 +74,9 @@ fn run(history: HistoryMode, steps: Vec<Step>) {
             Step::Pause(paused) => chain.storage().pause_background_writer(paused),
         }
     }
-    chain.assert_history();
+    if history == HistoryMode::Archive {
+        chain.assert_history(); // a window moves on meanwhile
+    }
     chain.storage().pause_background_writer(false);
     chain.storage().sync().unwrap();
     chain.assert_history();
