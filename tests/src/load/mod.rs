@@ -22,6 +22,7 @@ pub use chain::Chain;
 pub use compare::{CompareOptions, Server, compare};
 pub use error::LoadError;
 pub use http::Connection;
+pub(crate) use process::reset_peak;
 pub use process::{Usage, own_usage, usage_of};
 pub use report::{Report, print_reports, table};
 pub use run::{LoadOptions, run};
