@@ -32,4 +32,5 @@ mod writer;
 #[cfg(test)]
 pub(crate) use file::RecordBuffer;
 pub(crate) use file::{JournalEntry, JournalFile};
-pub(crate) use writer::{JournalWriter, LiveTransactions, Ticket};
+pub use writer::Ticket;
+pub(crate) use writer::{JournalWriter, LiveTransactions};

@@ -75,10 +75,6 @@ impl SenderQueue {
         self.transactions.range(nonce..end).map(|(_, transaction)| transaction).take(limit)
     }
 
-    pub(crate) fn last_nonce(&self) -> Option<u64> {
-        self.transactions.last_key_value().map(|(nonce, _)| *nonce)
-    }
-
     /// Takes what follows the executable run into it; the nonces that became executable.
     pub(crate) fn promote(&mut self) -> Range<u64> {
         let start = self.next_nonce();

@@ -1,10 +1,7 @@
 //! A transaction as the pool keeps it, and how its bytes are read.
 use crate::{PoolError, TRANSACTION_BYTES_MAX};
 use alloy_consensus::{EthereumTxEnvelope, Signed, Transaction as _, TxEip4844};
-use alloy_eips::{
-    Typed2718,
-    eip2718::{Decodable2718, EIP4844_TX_TYPE_ID, Eip2718Error, Encodable2718},
-};
+use alloy_eips::eip2718::{Decodable2718, EIP4844_TX_TYPE_ID, Encodable2718};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use pervade_storage::Transaction;
 use std::{sync::Arc, time::Instant};
@@ -76,12 +73,11 @@ pub(crate) fn decode(encoded: &[u8]) -> Result<(Transaction, B256), PoolError> {
         [EIP4844_TX_TYPE_ID, ..] => {
             return Err(PoolError::TypeNotSupported { detail: ": this network takes no blob transactions".into() });
         }
+        [0 | 5..=0x7f, ..] => return Err(PoolError::TypeNotSupported { detail: String::new() }),
         _ => {}
     }
-    let transaction = Transaction::decode_2718_exact(encoded).map_err(|error| match error {
-        Eip2718Error::UnexpectedType(_) => PoolError::TypeNotSupported { detail: String::new() },
-        Eip2718Error::RlpError(error) => PoolError::Encoding { reason: error.to_string() },
-    })?;
+    let transaction =
+        Transaction::decode_2718_exact(encoded).map_err(|error| PoolError::Encoding { reason: error.to_string() })?;
     if transaction.encode_2718_len() != encoded.len() {
         return Err(PoolError::Encoding { reason: "non-canonical size information".into() });
     }

@@ -262,13 +262,14 @@ impl Reader {
         file.read_to_end(&mut rest).map_err(fail)?;
         let mut room_end = self.file_bytes;
         if let Some(last) = rest.iter().rposition(|byte| *byte != 0) {
+            rest.truncate(last.saturating_add(1));
             if format::find_record(&rest, &self.salt, self.sequence.saturating_add(1)).is_some() {
                 return Err(damaged(&self.path, self.position, "a record does not check, and good ones follow it"));
             }
             warn!(
                 path = %self.path.display(),
                 offset = self.position,
-                torn_bytes = last.saturating_add(1),
+                torn_bytes = rest.len(),
                 "cut a torn record off the transaction journal; nothing in it was acknowledged"
             );
             let cut = |error| PoolError::journal(&self.path, "cut a torn record off it", error);

@@ -155,7 +155,7 @@ mod tests {
         let salt = [7; 16];
         assert_eq!(
             hex::encode(header(&salt)),
-            concat!("50565458504f4f4c", "00000001", "00000000", "07070707070707070707070707070707", "GOLDEN_A")
+            concat!("50565458504f4f4c", "00000001", "00000000", "07070707070707070707070707070707", "12980cadef9ee700")
         );
         let mut body = Vec::new();
         push_entry(&mut body, &Address::repeat_byte(0xaa), 3, |out| out.extend_from_slice(&[1, 2, 3]));
@@ -163,7 +163,7 @@ mod tests {
         let record = RecordHeader::new(&salt, 5, 1, body.len() as u32, &body);
         assert_eq!(
             hex::encode(record.to_bytes()),
-            concat!("50565458", "0000000000000005", "0000001b", "00000001", "GOLDEN_B")
+            concat!("50565458", "0000000000000005", "0000001b", "00000001", "01dc4166382fb70d")
         );
         assert_eq!(RecordHeader::read(&record.to_bytes()), Some(record));
         assert!(record.checks(&salt, &body));

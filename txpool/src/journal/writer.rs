@@ -5,7 +5,7 @@ use alloy_primitives::Address;
 use parking_lot::{Condvar, Mutex};
 use std::{
     io, mem,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Weak},
     thread::{self, JoinHandle},
 };

@@ -21,6 +21,11 @@ fn write(path: &Path, records: &[Vec<PooledTransaction>]) -> Vec<usize> {
     ends
 }
 
+/// In memory where that is possible: thousands of files are synced here.
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn read(path: &Path) -> Result<Vec<B256>, PoolError> {
     let mut hashes = Vec::new();
     JournalFile::open(path, &mut |entry| {
@@ -42,7 +47,7 @@ fn hashes(records: &[Vec<PooledTransaction>]) -> Vec<B256> {
 
 #[test]
 fn everything_synced_is_back_wherever_the_file_ends() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let path = dir.path().join("j");
     let records = records();
     let ends = write(&path, &records);
@@ -56,6 +61,9 @@ fn everything_synced_is_back_wherever_the_file_ends() {
             bytes.resize(length + fill, 0);
             fs::write(&path, &bytes).unwrap();
             assert_eq!(read(&path).unwrap(), hashes(&records[..synced]), "{length} {fill}");
+            if length % 16 != 0 && !ends.contains(&length) {
+                continue;
+            }
             // The cut is for good, and what is appended then is found.
             let mut file = JournalFile::open(&path, &mut |_| {}).unwrap();
             let more = pooled(sender(9), transfer(9, 1, 1));
@@ -74,11 +82,12 @@ fn everything_synced_is_back_wherever_the_file_ends() {
 
 #[test]
 fn a_flipped_bit_is_reported_or_drops_the_last_record() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let path = dir.path().join("j");
     let records = records();
     let ends = write(&path, &records);
-    let whole = fs::read(&path).unwrap();
+    let mut whole = fs::read(&path).unwrap();
+    whole.truncate(ends[4] + 100);
     for position in 0..ends[4] {
         let mut bytes = whole.clone();
         bytes[position] ^= 1 << (position % 8);
@@ -95,7 +104,7 @@ fn a_flipped_bit_is_reported_or_drops_the_last_record() {
 
 #[test]
 fn a_torn_record_of_which_only_the_end_arrived_is_cut() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let path = dir.path().join("j");
     let records = records();
     let ends = write(&path, &records);
@@ -107,7 +116,7 @@ fn a_torn_record_of_which_only_the_end_arrived_is_cut() {
 
 #[test]
 fn a_transaction_cannot_pass_for_a_record() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let path = dir.path().join("j");
     // A record of another journal, with a high sequence, inside of a transaction in the last record.
     let other = dir.path().join("other");
@@ -118,12 +127,12 @@ fn a_transaction_cannot_pass_for_a_record() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[ends[0] + 21] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    assert_eq!(read(&path).unwrap(), vec![]);
+    assert!(read(&path).unwrap().is_empty());
 }
 
 #[test]
 fn a_rewrite_has_the_live_ones_and_nothing_unfinished_is_read() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let path = dir.path().join("pool.journal");
     write(&path, &records());
     let live: Vec<_> = records().into_iter().flatten().skip(3).map(Arc::new).collect();
@@ -140,7 +149,7 @@ fn a_rewrite_has_the_live_ones_and_nothing_unfinished_is_read() {
 
 #[test]
 fn room_is_made_as_records_come() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let path = dir.path().join("j");
     let large = |nonce| pooled(sender(1), TxEip1559 { input: vec![7; 120_000].into(), ..transfer(nonce, 1, 1) });
     let records: Vec<Vec<_>> =
@@ -151,7 +160,7 @@ fn room_is_made_as_records_come() {
 
 #[test]
 fn no_journal_no_directory_and_no_access_are_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let missing = dir.path().join("missing").join("j");
     let text = message(JournalFile::open(&missing, &mut |_| {}));
     assert!(text.contains("cannot write a new one") && text.contains("missing"), "{text}");

@@ -30,8 +30,8 @@ fn balance(wei: u64) -> SenderAccount {
 #[test]
 fn gaps_are_queued_and_bridged() {
     let mut state = state(config());
-    assert_eq!(add(&mut state, pooled(sender(1), transfer(1, 1, 1))).unwrap(), vec![]);
-    assert_eq!(add(&mut state, pooled(sender(1), transfer(3, 1, 1))).unwrap(), vec![]);
+    assert!(add(&mut state, pooled(sender(1), transfer(1, 1, 1))).unwrap().is_empty());
+    assert!(add(&mut state, pooled(sender(1), transfer(3, 1, 1))).unwrap().is_empty());
     assert_eq!((state.status().pending, state.status().queued), (0, 2));
     assert_eq!(add(&mut state, pooled(sender(1), transfer(0, 1, 1))).unwrap(), vec![0, 1]);
     assert_eq!(add(&mut state, pooled(sender(1), transfer(2, 1, 1))).unwrap(), vec![2, 3]);
@@ -101,7 +101,8 @@ fn replacement_raises_both_fees_by_a_tenth() {
     add(&mut state, pooled(sender(1), transfer(0, 1_000, 100))).unwrap();
     add(&mut state, pooled(sender(1), transfer(1, 1_000, 100))).unwrap();
     for (fee_cap, tip_cap) in [(1_099, 110), (1_100, 109), (1_000, 100), (2_000, 100)] {
-        let refused = add(&mut state, pooled(sender(1), transfer(0, fee_cap, tip_cap)));
+        let replacement = TxEip1559 { value: U256::from(1), ..transfer(0, fee_cap, tip_cap) };
+        let refused = add(&mut state, pooled(sender(1), replacement));
         assert_eq!(message(refused), "replacement transaction underpriced");
     }
     assert_eq!(add(&mut state, pooled(sender(1), transfer(0, 1_100, 110))).unwrap(), vec![0]);
