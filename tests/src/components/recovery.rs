@@ -1,8 +1,5 @@
 //! Senders from signatures.
-use super::{
-    ComponentOptions, Stage,
-    chain::Signer,
-};
+use super::{ComponentOptions, Stage, chain::Signer};
 use alloy_consensus::transaction::SignerRecoverable;
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{Address, Bytes, TxKind};
@@ -13,8 +10,9 @@ pub(super) fn measure(options: &ComponentOptions) -> eyre::Result<Vec<Stage>> {
     let count = options.transactions;
     let mut signer = Signer::new(1)?;
     let to = TxKind::Call(Address::repeat_byte(1));
-    let encoded =
-        (0..count).map(|_| Ok(signer.sign(to, 1, 21_000, Bytes::new())?.encoded_2718())).collect::<eyre::Result<Vec<_>>>()?;
+    let encoded = (0..count)
+        .map(|_| Ok(signer.sign(to, 1, 21_000, Bytes::new())?.encoded_2718()))
+        .collect::<eyre::Result<Vec<_>>>()?;
     let (decoding, transactions) = Stage::run("decode and hash", "tx", count, || {
         Ok(encoded.iter().map(|bytes| Transaction::decode_2718_exact(bytes)).collect::<Result<Vec<_>, _>>()?)
     })?;

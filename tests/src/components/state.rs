@@ -49,7 +49,8 @@ fn measure_blocks(chain: &BenchChain, accounts: u64, options: &ComponentOptions)
         });
         changes(indices)
     };
-    let size = if accounts >= 1_000_000 { format!("{} M", accounts / 1_000_000) } else { format!("{} k", accounts / 1_000) };
+    let size =
+        if accounts >= 1_000_000 { format!("{} M", accounts / 1_000_000) } else { format!("{} k", accounts / 1_000) };
     // The first blocks warm the caches, as a running node's are.
     for block in 0..blocks.min(10) {
         let update: StateUpdate = chain.storage.latest_view().update(&change(block))?;

@@ -1,5 +1,8 @@
 //! The few questions that a load run asks a node.
-use super::{Connection, LoadError, wallet::{Call, Signed, Terms, Wallet}};
+use super::{
+    Connection, LoadError,
+    wallet::{Call, Signed, Terms, Wallet},
+};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -123,7 +126,10 @@ impl Chain {
 
     /// Sends transactions of the set-up and waits for all their receipts.
     pub(crate) fn include(&mut self, transactions: &[Signed]) -> Result<Vec<ReceiptView>, LoadError> {
-        self.many::<B256>("eth_sendRawTransaction", transactions.iter().map(|tx| json!([hex::encode_prefixed(&tx.encoded)])))?;
+        self.many::<B256>(
+            "eth_sendRawTransaction",
+            transactions.iter().map(|tx| json!([hex::encode_prefixed(&tx.encoded)])),
+        )?;
         let mut receipts = Vec::with_capacity(transactions.len());
         let start = Instant::now();
         for transaction in transactions {

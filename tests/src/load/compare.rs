@@ -1,9 +1,6 @@
 //! Two nodes side by side: the same load, alternating, medians and ratios.
 use super::{
-    Chain, LoadError, LoadOptions, Report, Usage, Workload, print_reports,
-    process::usage_of,
-    report::table,
-    run,
+    Chain, LoadError, LoadOptions, Report, Usage, Workload, print_reports, process::usage_of, report::table, run,
 };
 use std::{
     fs::File,
@@ -128,11 +125,7 @@ fn row(workload: &str, name: &str, medians: &Medians) -> Vec<String> {
     ]
 }
 
-fn run_once(
-    options: &CompareOptions,
-    program: Program,
-    workload: Workload,
-) -> Result<(Report, Usage), LoadError> {
+fn run_once(options: &CompareOptions, program: Program, workload: Workload) -> Result<(Report, Usage), LoadError> {
     let server = Server::start(options, program)?;
     let load = LoadOptions {
         url: server.url.clone(),

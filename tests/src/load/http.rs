@@ -73,7 +73,8 @@ impl Connection {
             return Ok(Vec::new());
         }
         let request = params.iter().enumerate();
-        let request = request.map(|(id, params)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        let request =
+            request.map(|(id, params)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
         let mut answers: Vec<Value> = self.post_json(&Value::Array(request.collect()))?;
         answers.sort_by_key(|answer| answer["id"].as_u64());
         answers.into_iter().map(|answer| self.result(method, answer)).collect()
@@ -81,7 +82,8 @@ impl Connection {
 
     fn post_json<T: DeserializeOwned>(&mut self, request: &Value) -> Result<T, LoadError> {
         let body = request.to_string();
-        let answer = self.post(body.as_bytes())?;
+        self.post(body.as_bytes())?;
+        let answer = &self.answer;
         serde_json::from_slice(answer).map_err(|error| {
             let text = String::from_utf8_lossy(answer.get(..300).unwrap_or(answer)).into_owned();
             LoadError::Answer { url: self.url.clone(), reason: format!("{error}: {text}") }

@@ -66,7 +66,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let is_text = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).all(|cell| !cell.starts_with(|first: char| first.is_ascii_digit()))
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .all(|cell| !cell.starts_with(|first: char| first.is_ascii_digit()))
     };
     let line = |row: &Vec<String>| {
         let cells = widths.iter().enumerate().map(|(column, width)| {

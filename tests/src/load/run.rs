@@ -144,7 +144,8 @@ fn fund(
     let mut gifts = Vec::new();
     for (address, balance) in addresses.iter().zip(chain.balances(&addresses)?) {
         if balance < each {
-            let call = Call { to: TxKind::Call(*address), value: each - balance, gas: 21_000, input: Default::default() };
+            let call =
+                Call { to: TxKind::Call(*address), value: each - balance, gas: 21_000, input: Default::default() };
             gifts.push(owner.sign(terms, call)?);
         }
     }
@@ -203,7 +204,8 @@ fn measure(
         stop.store(true, Ordering::Relaxed);
         let mut submitted_s: f64 = 0.0;
         for submitter in submitters {
-            let done = submitter.join().map_err(|_| LoadError::Verification { reason: "a submitter panicked".into() })??;
+            let done =
+                submitter.join().map_err(|_| LoadError::Verification { reason: "a submitter panicked".into() })??;
             submitted_s = submitted_s.max(done.duration_since(start).as_secs_f64());
         }
         let (last, elapsed) = watched?;

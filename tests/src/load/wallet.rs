@@ -1,9 +1,6 @@
 //! Senders: keys from a mnemonic, nonces, signatures.
 use super::LoadError;
-use alloy_consensus::{
-    SignableTransaction, TxEip1559, TxEnvelope,
-    crypto::secp256k1::sign_message,
-};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope, crypto::secp256k1::sign_message};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer_local::{MnemonicBuilder, coins_bip39::English};

@@ -96,8 +96,7 @@ impl Prepared {
             Workload::FreshSlots => chain.deploy(owner, terms, bytecode(FRESH_SLOTS_CODE)?)?,
         };
         let expected = vec![0; recipients.len()];
-        let mut prepared =
-            Self { workload, contract, recipients, before: Vec::new(), expected, slots: Vec::new() };
+        let mut prepared = Self { workload, contract, recipients, before: Vec::new(), expected, slots: Vec::new() };
         prepared.before = prepared.balances(chain)?;
         Ok(prepared)
     }
