@@ -1,2 +1,4 @@
 //! tests
+pub mod components;
 pub mod ef;
+pub mod load;

@@ -1,0 +1,72 @@
+//! What the pool reads of the chain: senders at the head, and the rules of the block after it.
+use crate::{PoolError, rules::NextBlockRules, sender::SenderAccount, state::AccountAt};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, KECCAK256_EMPTY, U256, hex};
+use pervade_chainspec::ChainSpec;
+use pervade_storage::{Account, StateReader, Storage, StorageError};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Code of an account that delegates to another (EIP-7702) begins so. Such an account may send.
+const DELEGATION_PREFIX: [u8; 3] = hex!("ef0100");
+/// Size of such code: prefix and address.
+const DELEGATION_BYTES: usize = 23;
+
+/// The chain as the pool sees it. [`StoredChain`] in production; tests have their own.
+pub(crate) trait Chain: Send + Sync {
+    /// The account at the newest block, and that block's number.
+    ///
+    /// # Errors
+    /// [`PoolError::SenderHasCode`], [`PoolError::Storage`].
+    fn sender(&self, address: &Address) -> Result<AccountAt, PoolError>;
+
+    /// The rules of the block after `head`.
+    fn rules_after(&self, head: &Header, total_difficulty: U256) -> NextBlockRules;
+}
+
+/// A chain on disk.
+pub(crate) struct StoredChain {
+    pub(crate) spec: Arc<ChainSpec>,
+    pub(crate) storage: Storage,
+    /// Wei per gas.
+    pub(crate) min_tip: u128,
+}
+
+impl Chain for StoredChain {
+    fn sender(&self, address: &Address) -> Result<AccountAt, PoolError> {
+        let view = self.storage.latest_view();
+        let account = sender_account(&view, address, view.account(address)?)?;
+        Ok(AccountAt { block: view.number(), account })
+    }
+
+    fn rules_after(&self, head: &Header, total_difficulty: U256) -> NextBlockRules {
+        // A block is made no earlier than now, which may be past a fork's time.
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+        NextBlockRules::after(&self.spec, head, total_difficulty, now_s, self.min_tip)
+    }
+}
+
+/// The account as a sender; one that does not exist may send too, if it needs no balance.
+pub(crate) fn sender_account(
+    state: &dyn StateReader,
+    address: &Address,
+    account: Option<Account>,
+) -> Result<SenderAccount, PoolError> {
+    let Some(account) = account else { return Ok(SenderAccount::default()) };
+    if account.code_hash != KECCAK256_EMPTY {
+        let code_bytes = contract_code_bytes(state, &account)?;
+        if code_bytes > 0 {
+            return Err(PoolError::SenderHasCode { sender: *address, code_bytes });
+        }
+    }
+    Ok(SenderAccount { nonce: account.nonce, balance: account.balance })
+}
+
+/// Size of the account's code, zero for a delegation.
+fn contract_code_bytes(state: &dyn StateReader, account: &Account) -> Result<usize, StorageError> {
+    let code = state.code(&account.code_hash)?;
+    let delegates = code.len() == DELEGATION_BYTES && code.starts_with(&DELEGATION_PREFIX);
+    Ok(if delegates { 0 } else { code.len() })
+}
