@@ -1,0 +1,1 @@
+../../../contracts/Token.sol
