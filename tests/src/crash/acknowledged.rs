@@ -85,7 +85,7 @@ impl Acknowledged {
         let head = rpc.call("eth_blockNumber", json!([])).await?;
         let head = parse_quantity(&head).map(|number| number.saturating_to::<u64>()).unwrap_or(0);
         if head < self.head {
-            losses.push(Loss(format!("the head was served as {} and is {head}", self.head)));
+            losses.push(Loss::new(format!("the head was served as {} and is {head}", self.head)));
         }
         let select = |all: Vec<(B256, usize)>, rng: &mut StdRng| -> Vec<B256> {
             let (new, old): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, round)| *round == self.round);
@@ -103,20 +103,20 @@ impl Acknowledged {
         let mut included = Vec::new();
         for (hash, found) in ask(rpc, "eth_getTransactionByHash", &transactions, |hash| json!([hash])).await? {
             match found {
-                Value::Null => losses.push(Loss(format!("transaction {hash} was acknowledged and is nowhere"))),
+                Value::Null => losses.push(Loss::new(format!("transaction {hash} was acknowledged and is nowhere"))),
                 found if !found["blockHash"].is_null() => included.push(hash),
                 _ => {}
             }
         }
         for (hash, found) in ask(rpc, "eth_getTransactionReceipt", &included, |hash| json!([hash])).await? {
             if found.is_null() {
-                losses.push(Loss(format!("transaction {hash} is in a block and has no receipt")));
+                losses.push(Loss::new(format!("transaction {hash} is in a block and has no receipt")));
             }
         }
         for (hash, found) in ask(rpc, "eth_getTransactionReceipt", &receipts, |hash| json!([hash])).await? {
             let served = &self.receipts[&hash].1;
             if found != *served {
-                losses.push(Loss(format!("the receipt of {hash} was {served} and is {found}")));
+                losses.push(Loss::new(format!("the receipt of {hash} was {served} and is {found}")));
             }
         }
         for (number, found) in
@@ -124,7 +124,7 @@ impl Acknowledged {
         {
             let served = &self.blocks[&number].1;
             if found != *served {
-                losses.push(Loss(format!("block {number} was {served} and is {found}")));
+                losses.push(Loss::new(format!("block {number} was {served} and is {found}")));
             }
         }
         Ok(losses)

@@ -47,12 +47,12 @@ pub(super) async fn check_state_root(rpc: &Rpc, parties: &Parties, rng: &mut Std
         let proof = rpc.call("eth_getProof", json!([address, slots, number])).await?;
         let proof: Proof = serde_json::from_value(proof)?;
         if let Err(error) = verify(root, address, slots, &proof) {
-            losses.push(Loss(format!("block {number}: the proof of {address} does not lead to {root}: {error}")));
+            losses.push(Loss::new(format!("block {number}: the proof of {address} does not lead to {root}: {error}")));
         }
         let balance = parse_quantity(&rpc.call("eth_getBalance", json!([address, number])).await?)?;
         let nonce = parse_quantity(&rpc.call("eth_getTransactionCount", json!([address, number])).await?)?;
         if (balance, nonce) != (proof.balance, proof.nonce) {
-            losses.push(Loss(format!(
+            losses.push(Loss::new(format!(
                 "block {number}: {address} is proven with {} wei and nonce {}, and served with {balance} and {nonce}",
                 proof.balance, proof.nonce
             )));
@@ -60,7 +60,10 @@ pub(super) async fn check_state_root(rpc: &Rpc, parties: &Parties, rng: &mut Std
         for (slot, proven) in slots.iter().zip(&proof.storage_proof) {
             let value = rpc.call("eth_getStorageAt", json!([address, slot, number])).await?;
             if parse_quantity(&value)? != proven.value {
-                losses.push(Loss(format!("block {number}: slot {slot} is proven {} and served {value}", proven.value)));
+                losses.push(Loss::new(format!(
+                    "block {number}: slot {slot} is proven {} and served {value}",
+                    proven.value
+                )));
             }
         }
     }

@@ -14,10 +14,20 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 pub enum RpcFailure {
     /// No answer, or none that is JSON-RPC.
     #[error("no answer: {reason}")]
-    Transport { reason: String },
+    Transport {
+        /// What the client saw.
+        reason: String,
+    },
     /// The node answered with an error object.
     #[error("error {code}: {message}")]
-    Refused { code: i64, message: String, data: Value },
+    Refused {
+        /// The error's code.
+        code: i64,
+        /// Its message.
+        message: String,
+        /// Its data, `null` if there is none.
+        data: Value,
+    },
 }
 
 impl RpcFailure {
