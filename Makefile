@@ -1,0 +1,76 @@
+# What there is to make. Needs a Rust toolchain; `make deps` installs the rest (Debian).
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# RocksDB is 343 C++ files: compiled once where ccache is installed. Compilers that the environment names stay.
+ifneq ($(shell command -v ccache),)
+ifeq ($(origin CC),default)
+CC := ccache cc
+endif
+ifeq ($(origin CXX),default)
+CXX := ccache c++
+endif
+export CC CXX
+endif
+
+TARGET_DIR = $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+NEXTEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo yes)
+# Ethereum's tests: a folder with GeneralStateTests, BlockchainTests, ... in any arrangement.
+FIXTURES ?=
+
+##@ Running
+.PHONY: devnet
+devnet: deps ## Builds and starts a development node at http://127.0.0.1:8545
+	cargo build --release --package pervade-node
+	exec $(TARGET_DIR)/release/pervade node --dev
+
+##@ Testing
+.PHONY: test test-slow clients conformance fuzz sim
+test: build ## All fast tests
+ifeq ($(NEXTEST),yes)
+	cargo nextest run --workspace
+else
+	cargo test --workspace --no-fail-fast -- --skip slow_
+endif
+
+test-slow: build ## The slow ones: fifty crashes, fifty power losses, millions of accounts
+ifeq ($(NEXTEST),yes)
+	cargo nextest run --workspace --profile slow --no-capture
+else
+	cargo test --workspace --no-fail-fast -- slow_ --nocapture --test-threads 1
+endif
+
+clients: build ## Unmodified clients (ethers, viem, web3.py, cast, forge) against a development node
+	tests/clients/run.sh $(TARGET_DIR)/debug/pervade
+
+conformance: ## Ethereum's own tests: make conformance FIXTURES=FOLDER
+	@[ -n "$(FIXTURES)" ] || { echo "name the folder with the tests: make conformance FIXTURES=FOLDER"; exit 1; }
+	cargo run --release --package pervade-tests --bin ef-tests -- $(FIXTURES)
+
+fuzz sim:
+	@echo "$@: not there yet"; exit 1
+
+##@ Measuring
+.PHONY: bench
+bench: ## Component benchmark and load
+	cargo build --release --package pervade-node --package pervade-tests --bins
+	cargo run --release --package pervade-tests --bin bench
+
+##@ Around it
+.PHONY: build deps format lint help
+build: ## Everything the tests start
+	cargo build --workspace --bins
+
+deps: ## Installs what is missing for a build, with apt
+	@scripts/install-deps.sh
+
+format: ## Formats the Rust code
+	cargo fmt --all
+
+lint: ## Format and lints, as they must be
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
