@@ -56,6 +56,11 @@ pub(crate) struct StorageDiff {
 }
 
 impl StateUpdate {
+    /// Accounts that the block changed, as they are after it (`None`: gone), ascending by address.
+    pub fn accounts(&self) -> impl ExactSizeIterator<Item = (&Address, Option<&Account>)> {
+        self.accounts.iter().map(|diff| (&diff.address, diff.after.as_ref()))
+    }
+
     /// The account after the block; `None`: the block did not change it.
     pub(crate) fn account(&self, address: &Address) -> Option<Option<Account>> {
         let index = self.accounts.binary_search_by(|diff| diff.address.cmp(address)).ok()?;

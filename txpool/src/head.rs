@@ -3,11 +3,12 @@ use crate::{PoolError, rules::NextBlockRules, sender::SenderAccount, state::Acco
 use alloy_consensus::Header;
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, hex};
 use pervade_chainspec::ChainSpec;
-use pervade_storage::{Account, StateReader, Storage, StorageError};
+use pervade_storage::{Account, StateReader, Storage};
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use tracing::warn;
 
 /// Code of an account that delegates to another (EIP-7702) begins so. Such an account may send.
 const DELEGATION_PREFIX: [u8; 3] = hex!("ef0100");
@@ -21,6 +22,9 @@ pub(crate) trait Chain: Send + Sync {
     /// # Errors
     /// [`PoolError::SenderHasCode`], [`PoolError::Storage`].
     fn sender(&self, address: &Address) -> Result<AccountAt, PoolError>;
+
+    /// What the head's state says of an account, as a sender; `None`: it cannot send, it is a contract.
+    fn as_sender(&self, address: &Address, account: Option<&Account>) -> Option<SenderAccount>;
 
     /// The rules of the block after `head`.
     fn rules_after(&self, head: &Header, total_difficulty: U256) -> NextBlockRules;
@@ -37,8 +41,20 @@ pub(crate) struct StoredChain {
 impl Chain for StoredChain {
     fn sender(&self, address: &Address) -> Result<AccountAt, PoolError> {
         let view = self.storage.latest_view();
-        let account = sender_account(&view, address, view.account(address)?)?;
+        let account = sender_account(|| view.clone(), address, view.account(address)?.as_ref())?;
         Ok(AccountAt { block: view.number(), account })
+    }
+
+    fn as_sender(&self, address: &Address, account: Option<&Account>) -> Option<SenderAccount> {
+        match sender_account(|| self.storage.latest_view(), address, account) {
+            Ok(account) => Some(account),
+            Err(PoolError::SenderHasCode { .. }) => None,
+            Err(error) => {
+                // Storage that cannot be read stops the node. Until then, execution knows whether this may send.
+                warn!(%address, %error, "cannot read a sender's code");
+                account.map(|account| SenderAccount { nonce: account.nonce, balance: account.balance })
+            }
+        }
     }
 
     fn rules_after(&self, head: &Header, total_difficulty: U256) -> NextBlockRules {
@@ -49,24 +65,18 @@ impl Chain for StoredChain {
 }
 
 /// The account as a sender; one that does not exist may send too, if it needs no balance.
-pub(crate) fn sender_account(
-    state: &dyn StateReader,
+fn sender_account<S: StateReader>(
+    state: impl FnOnce() -> S,
     address: &Address,
-    account: Option<Account>,
+    account: Option<&Account>,
 ) -> Result<SenderAccount, PoolError> {
     let Some(account) = account else { return Ok(SenderAccount::default()) };
     if account.code_hash != KECCAK256_EMPTY {
-        let code_bytes = contract_code_bytes(state, &account)?;
-        if code_bytes > 0 {
-            return Err(PoolError::SenderHasCode { sender: *address, code_bytes });
+        let code = state().code(&account.code_hash)?;
+        let delegates = code.len() == DELEGATION_BYTES && code.starts_with(&DELEGATION_PREFIX);
+        if !code.is_empty() && !delegates {
+            return Err(PoolError::SenderHasCode { sender: *address, code_bytes: code.len() });
         }
     }
     Ok(SenderAccount { nonce: account.nonce, balance: account.balance })
-}
-
-/// Size of the account's code, zero for a delegation.
-fn contract_code_bytes(state: &dyn StateReader, account: &Account) -> Result<usize, StorageError> {
-    let code = state.code(&account.code_hash)?;
-    let delegates = code.len() == DELEGATION_BYTES && code.starts_with(&DELEGATION_PREFIX);
-    Ok(if delegates { 0 } else { code.len() })
 }

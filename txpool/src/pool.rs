@@ -4,7 +4,6 @@ use crate::{
     head::{Chain, StoredChain},
     journal::{JournalEntry, JournalFile, JournalWriter, LiveTransactions, Ticket},
     rules::NextBlockRules,
-    sender::SenderAccount,
     state::{Insertion, Origin, PoolState},
     transaction::decode,
 };
@@ -12,15 +11,15 @@ use alloy_consensus::transaction::SignerRecoverable;
 use alloy_primitives::{Address, B256, Bytes};
 use parking_lot::Mutex;
 use pervade_chainspec::{ChainSpec, params::SYSTEM_ACCOUNT};
-use pervade_storage::{ExecutedBlock, Storage};
+use pervade_storage::{Account, ExecutedBlock, Storage};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::Path,
     sync::{Arc, OnceLock, Weak},
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, broadcast};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 /// The journal's name in its directory.
 const JOURNAL_FILE: &str = "transactions.journal";
@@ -286,11 +285,12 @@ impl PoolInner {
     fn on_block(&self, executed: &ExecutedBlock) {
         let block = &executed.block;
         let rules = self.chain.rules_after(block.header(), executed.total_difficulty);
-        let changed = self.changed_senders(executed);
         let now = Instant::now();
         let promoted = {
             let mut state = self.state.lock();
-            let promoted = state.advance(block.number(), rules, &block.senders, changed.into_iter(), now);
+            let changed = executed.state.accounts();
+            let as_sender = |address: &Address, account: Option<&Account>| self.chain.as_sender(address, account);
+            let promoted = state.advance(block.number(), rules, &block.senders, changed, as_sender, now);
             let mut expired_at = self.expired_at.lock();
             if now.saturating_duration_since(*expired_at) >= EXPIRY_INTERVAL {
                 *expired_at = now;
@@ -302,23 +302,6 @@ impl PoolInner {
         self.announce(promoted);
         // A lower base fee makes offers of what was pending before.
         self.offers.notify_waiters();
-    }
-}
-
-impl PoolInner {
-    /// Accounts of the block's senders and of those in the pool, as of the new head.
-    fn changed_senders(&self, executed: &ExecutedBlock) -> Vec<(Address, Option<SenderAccount>)> {
-        let mut addresses: BTreeSet<Address> = executed.block.senders.iter().copied().collect();
-        addresses.extend(self.state.lock().senders.keys().copied());
-        let read = addresses.into_iter().filter_map(|address| match self.chain.sender(&address) {
-            Ok(read) => Some((address, Some(read.account))),
-            Err(PoolError::SenderHasCode { .. }) => Some((address, None)),
-            Err(error) => {
-                warn!(%address, %error, "cannot read a sender's account");
-                None
-            }
-        });
-        read.collect()
     }
 }
 

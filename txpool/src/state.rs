@@ -6,7 +6,7 @@ use crate::{
 };
 use alloy_primitives::{
     Address, B256, U256,
-    map::{AddressMap, B256Map},
+    map::{AddressMap, AddressSet, B256Map},
 };
 use std::{
     collections::BTreeSet,
@@ -333,10 +333,9 @@ impl PoolState {
                 self.eviction_order.insert(key);
             }
             None => {
-                if self.recent.len() < RECENT_SENDERS_MAX {
-                    self.recent.insert(*sender, queue.account);
-                }
+                let account = queue.account;
                 self.senders.remove(sender);
+                self.remember(*sender, account);
             }
         }
     }
@@ -350,39 +349,45 @@ impl PoolState {
         }
     }
 
-    /// Takes the block `head` over. `senders`: of its transactions. `changed`: accounts that may differ from before,
-    /// all of `senders` among them; `None`: it cannot send. What became executable.
-    pub(crate) fn advance(
+    /// Takes the block `head` over. `senders`: of its transactions. `changed`: all accounts that it changed; `as_sender`
+    /// is asked for those that matter here, and says `None` of one that cannot send. What became executable.
+    pub(crate) fn advance<'a, A: Copy>(
         &mut self,
         head: u64,
         rules: NextBlockRules,
         senders: &[Address],
-        changed: impl Iterator<Item = (Address, Option<SenderAccount>)>,
+        changed: impl Iterator<Item = (&'a Address, A)>,
+        as_sender: impl Fn(&Address, A) -> Option<SenderAccount>,
         now: Instant,
     ) -> Vec<Arc<PooledTransaction>> {
         self.head = head;
         let stricter = rules.stricter_than(&self.rules);
         self.rules = Arc::new(rules);
         self.recent.clear();
-        let mut of_block: AddressMap<()> = senders.iter().map(|sender| (*sender, ())).collect();
+        let of_block: AddressSet = senders.iter().copied().collect();
         let mut promoted = Vec::new();
         for (address, account) in changed {
-            match account {
-                Some(account) if self.senders.contains_key(&address) => {
-                    self.update_sender(&address, account, now, &mut promoted);
-                }
-                Some(account) => {
-                    if of_block.remove(&address).is_some() && self.recent.len() < RECENT_SENDERS_MAX {
-                        self.recent.insert(address, account);
-                    }
-                }
-                None => self.drop_sender(&address),
+            let pooled = self.senders.contains_key(address);
+            if !pooled && !of_block.contains(address) {
+                continue;
+            }
+            match as_sender(address, account) {
+                Some(account) if pooled => self.update_sender(address, account, now, &mut promoted),
+                Some(account) => self.remember(*address, account),
+                None => self.drop_sender(address),
             }
         }
         if stricter {
             self.recheck_rules();
         }
         promoted
+    }
+
+    /// Keeps the account of a sender that has nothing here.
+    fn remember(&mut self, sender: Address, account: SenderAccount) {
+        if self.recent.len() < RECENT_SENDERS_MAX {
+            self.recent.insert(sender, account);
+        }
     }
 
     fn update_sender(

@@ -16,7 +16,7 @@ use alloy_consensus::{Header, SignableTransaction, TxEip1559, TxLegacy, crypto::
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use parking_lot::Mutex;
-use pervade_storage::Transaction;
+use pervade_storage::{Account, Transaction};
 use revm::{context_interface::cfg::GasParams, primitives::hardfork::SpecId};
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -136,6 +136,10 @@ impl Chain for Accounts {
         *self.reads.lock() += 1;
         let account = self.accounts.lock().get(address).copied().unwrap_or(rich(0));
         Ok(AccountAt { block: *self.block.lock(), account })
+    }
+
+    fn as_sender(&self, _address: &Address, account: Option<&Account>) -> Option<SenderAccount> {
+        account.map(|account| SenderAccount { nonce: account.nonce, balance: account.balance })
     }
 
     fn rules_after(&self, _head: &Header, _total_difficulty: U256) -> NextBlockRules {

@@ -131,8 +131,9 @@ fn apply(step: &Step, state: &mut PoolState, model: &mut Model) {
             model.transactions.retain(|tx| tx.sender != sender || tx.nonce >= account.nonce);
             model.head += 1;
             let rules = (**state.rules()).clone();
-            let changed = [(sender, Some(account))];
-            let promoted = state.advance(model.head, rules, &[sender], changed.into_iter(), Instant::now());
+            let changed = [(&sender, account)].into_iter();
+            let promoted =
+                state.advance(model.head, rules, &[sender], changed, |_, account| Some(account), Instant::now());
             let new: Vec<_> =
                 model.executable(&sender).iter().map(|tx| tx.hash).filter(|hash| !before.contains(hash)).collect();
             assert_eq!(promoted.iter().map(|tx| tx.hash).collect::<Vec<_>>(), new);
@@ -146,9 +147,14 @@ fn apply(step: &Step, state: &mut PoolState, model: &mut Model) {
         Step::BaseFee { wei } => {
             model.head += 1;
             let rules = NextBlockRules { base_fee: Some(*wei), ..(**state.rules()).clone() };
-            state.advance(model.head, rules, &[], std::iter::empty(), Instant::now());
+            advance(state, model.head, rules);
         }
     }
+}
+
+/// A block that changes no account.
+fn advance(state: &mut PoolState, head: u64, rules: NextBlockRules) {
+    state.advance(head, rules, &[], std::iter::empty(), |_, account| account, Instant::now());
 }
 
 fn take_all(mut best: BestTransactions) -> Vec<B256> {
@@ -201,7 +207,7 @@ proptest! {
                 Step::Block { .. } | Step::BaseFee { .. } => {
                     head += 1;
                     let rules = (**state.rules()).clone();
-                    state.advance(head, rules, &[], std::iter::empty(), Instant::now());
+                    advance(&mut state, head, rules);
                 }
             }
             let all = state.by_arrival();

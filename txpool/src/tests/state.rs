@@ -19,6 +19,19 @@ fn add_as(
     }
 }
 
+type Changed<'a> = &'a [(Address, Option<SenderAccount>)];
+
+fn advance(
+    state: &mut PoolState,
+    head: u64,
+    rules: NextBlockRules,
+    senders: &[Address],
+    changed: Changed<'_>,
+) -> Vec<Arc<PooledTransaction>> {
+    let changed = changed.iter().map(|(address, account)| (address, account));
+    state.advance(head, rules, senders, changed, |_, account| *account, Instant::now())
+}
+
 fn nonces(state: &PoolState, index: u8) -> Vec<u64> {
     state.senders.get(&sender(index)).map_or(vec![], |queue| queue.transactions.keys().copied().collect())
 }
@@ -41,7 +54,7 @@ fn gaps_are_queued_and_bridged() {
 #[test]
 fn unknown_senders_are_asked_for_once_and_stale_answers_do_not_count() {
     let mut state = state(config());
-    state.advance(5, rules_of(SpecId::OSAKA), &[], std::iter::empty(), Instant::now());
+    advance(&mut state, 5, rules_of(SpecId::OSAKA), &[], &[]);
     let transaction = pooled(sender(1), transfer(0, 1, 1));
     let mut insert = |read| state.insert(&transaction, read, Origin::Client, Instant::now()).unwrap();
     assert!(matches!(insert(None), Insertion::AccountNeeded));
@@ -179,7 +192,7 @@ fn blocks_take_what_they_include_and_promote() {
     add(&mut state, pooled(sender(2), transfer(0, 1, 1))).unwrap();
     // The block has nonces 0 to 2 of sender 1, of which this node knew 0 and 1.
     let changed = [(sender(1), Some(rich(3)))];
-    let promoted = state.advance(1, rules_of(SpecId::OSAKA), &[sender(1)], changed.into_iter(), Instant::now());
+    let promoted = advance(&mut state, 1, rules_of(SpecId::OSAKA), &[sender(1)], &changed);
     assert_eq!(promoted.iter().map(|tx| tx.nonce).collect::<Vec<_>>(), vec![3]);
     assert_eq!((nonces(&state, 1), nonces(&state, 2)), (vec![3], vec![0]));
     assert_eq!(state.status().pending, 2);
@@ -191,15 +204,15 @@ fn lost_balance_queues_and_new_balance_promotes() {
     for nonce in 0..3 {
         add_as(&mut state, pooled(sender(1), transfer(nonce, 1, 1)), balance(63_000), Origin::Client).unwrap();
     }
-    let mut advance = |wei| {
+    let mut set = |wei| {
         let changed = [(sender(1), Some(balance(wei)))];
-        let promoted = state.advance(1, rules_of(SpecId::OSAKA), &[], changed.into_iter(), Instant::now());
+        let promoted = advance(&mut state, 1, rules_of(SpecId::OSAKA), &[], &changed);
         (promoted.len(), state.status().pending, state.status().queued)
     };
-    assert_eq!(advance(41_999), (0, 1, 2));
-    assert_eq!(advance(62_999), (1, 2, 1));
-    assert_eq!(advance(0), (0, 0, 3));
-    assert_eq!(advance(63_000), (3, 3, 0));
+    assert_eq!(set(41_999), (0, 1, 2));
+    assert_eq!(set(62_999), (1, 2, 1));
+    assert_eq!(set(0), (0, 0, 3));
+    assert_eq!(set(63_000), (3, 3, 0));
 }
 
 #[test]
@@ -207,7 +220,7 @@ fn senders_of_the_head_need_no_second_read() {
     let mut state = state(config());
     add(&mut state, pooled(sender(1), transfer(0, 1, 1))).unwrap();
     let changed = [(sender(1), Some(rich(1)))];
-    state.advance(1, rules_of(SpecId::OSAKA), &[sender(1)], changed.into_iter(), Instant::now());
+    advance(&mut state, 1, rules_of(SpecId::OSAKA), &[sender(1)], &changed);
     assert_eq!(state.len(), 0);
     let next = pooled(sender(1), transfer(1, 1, 1));
     assert!(matches!(state.insert(&next, None, Origin::Client, Instant::now()).unwrap(), Insertion::Added(_)));
@@ -218,7 +231,7 @@ fn a_sender_that_became_a_contract_loses_all() {
     let mut state = state(config());
     add(&mut state, pooled(sender(1), transfer(0, 1, 1))).unwrap();
     add(&mut state, pooled(sender(1), transfer(1, 1, 1))).unwrap();
-    state.advance(1, rules_of(SpecId::OSAKA), &[], [(sender(1), None)].into_iter(), Instant::now());
+    advance(&mut state, 1, rules_of(SpecId::OSAKA), &[], &[(sender(1), None)]);
     assert_eq!((state.len(), state.bytes(), state.status().pending), (0, 0, 0));
 }
 
@@ -229,7 +242,7 @@ fn stricter_rules_drop_what_breaks_them() {
     add(&mut state, pooled(sender(1), heavy)).unwrap();
     add(&mut state, pooled(sender(2), transfer(0, 1, 1))).unwrap();
     let smaller = NextBlockRules { gas_limit: 15_999_999, ..rules_of(SpecId::OSAKA) };
-    state.advance(1, smaller, &[], std::iter::empty(), Instant::now());
+    advance(&mut state, 1, smaller, &[], &[]);
     assert_eq!((nonces(&state, 1), nonces(&state, 2)), (vec![], vec![0]));
 }
 
@@ -273,11 +286,11 @@ fn offers_pay_the_base_fee() {
     let mut state = state(config());
     add(&mut state, pooled(sender(1), transfer(0, 10, 1))).unwrap();
     let at_base_fee = |base_fee| NextBlockRules { base_fee, ..rules_of(SpecId::OSAKA) };
-    state.advance(1, at_base_fee(Some(11)), &[], std::iter::empty(), Instant::now());
+    advance(&mut state, 1, at_base_fee(Some(11)), &[], &[]);
     assert!(!state.has_offers());
     assert_eq!(state.status().pending, 1);
-    state.advance(2, at_base_fee(Some(10)), &[], std::iter::empty(), Instant::now());
+    advance(&mut state, 2, at_base_fee(Some(10)), &[], &[]);
     assert!(state.has_offers());
-    state.advance(3, at_base_fee(None), &[], std::iter::empty(), Instant::now());
+    advance(&mut state, 3, at_base_fee(None), &[], &[]);
     assert!(state.has_offers());
 }
