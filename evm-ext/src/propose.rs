@@ -14,6 +14,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rlp::{Encodable, length_of_length};
 use pervade_chainspec::ChainSpec;
 use pervade_storage::{Block, ExecutedBlock, RecoveredBlock, StateView, Transaction};
+use revm::context_interface::result::InvalidTransaction;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -146,6 +147,10 @@ fn take(
                 source.refuse();
             }
             Err(TransactionError::State(error)) => return Err(error.into()),
+            // It may become valid: nothing to drop it for.
+            Err(TransactionError::Invalid(
+                InvalidTransaction::NonceTooHigh { .. } | InvalidTransaction::GasPriceLessThanBasefee,
+            )) => source.refuse(),
             Err(invalid) => {
                 taken.refused.push((candidate.hash, invalid.to_string()));
                 source.refuse();
