@@ -9,5 +9,6 @@ mod model;
 mod opening;
 mod reading;
 mod recovery;
+mod speed;
 mod state;
 mod upkeep;

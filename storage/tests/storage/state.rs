@@ -87,21 +87,21 @@ fn run(history: HistoryMode, steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_block_of_an_archive_reads_as_a_state_built_from_nothing(steps in prop::collection::vec(step(), 1..40)) {
+    fn every_block_of_an_archive_reads_as_a_state_built_from_nothing(steps in prop::collection::vec(step(), 1..25)) {
         run(HistoryMode::Archive, steps);
     }
 
     #[test]
-    fn every_block_of_a_window_reads_as_a_state_built_from_nothing(steps in prop::collection::vec(step(), 1..40)) {
+    fn every_block_of_a_window_reads_as_a_state_built_from_nothing(steps in prop::collection::vec(step(), 1..25)) {
         run(HistoryMode::Window { blocks: 5 }, steps);
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn slow_long_chains_read_as_states_built_from_nothing(
