@@ -142,3 +142,63 @@ impl Storage {
         self.store().queue.pause(paused);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Block, StateUpdate};
+
+    fn storage() -> (tempfile::TempDir, Storage) {
+        let genesis = br#"{"config":{"chainId":7},"difficulty":"0x1","gasLimit":"0x1c9c380","alloc":{}}"#;
+        let spec = ChainSpec::from_json("test.json", genesis).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(dir.path(), &spec, StorageOptions::default()).unwrap();
+        (dir, storage)
+    }
+
+    fn block() -> ExecutedBlock {
+        ExecutedBlock {
+            block: Arc::new(RecoveredBlock { hash: B256::ZERO, block: Block::default(), senders: Vec::new() }),
+            receipts: Arc::default(),
+            state: Arc::<StateUpdate>::default(),
+            total_difficulty: Default::default(),
+        }
+    }
+
+    #[test]
+    fn after_a_failed_write_everything_is_refused_and_reading_goes_on() {
+        let (_dir, storage) = storage();
+        let before = storage.watch_failure();
+        assert_eq!(storage.failure(), None);
+        storage.store().database.fail("the disk is gone".into());
+        storage.store().database.fail("and then something else".into());
+
+        assert_eq!(storage.failure().as_deref(), Some("the disk is gone"));
+        assert_eq!(before.try_recv().as_deref(), Ok("the disk is gone"));
+        assert_eq!(storage.watch_failure().try_recv().as_deref(), Ok("the disk is gone"));
+        let refused = [
+            storage.commit(block()),
+            storage.commit_unsynced(block()),
+            storage.sync(),
+            storage.unwind(0),
+            storage.prune_history(1).map(|_| ()),
+        ];
+        for result in refused {
+            assert!(matches!(result, Err(StorageError::Stopped { .. })), "{result:?}");
+        }
+        assert_eq!(storage.head().number(), 0);
+        assert!(storage.header(0).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_waits_for_the_background_writer_is_told_that_it_has_stopped() {
+        let (_dir, storage) = storage();
+        storage.pause_background_writer(true);
+        storage.store().queue.push(Arc::default());
+        let waiting = storage.clone();
+        let waiter = std::thread::spawn(move || waiting.sync());
+        storage.store().database.fail("the disk is gone".into());
+        storage.pause_background_writer(false);
+        assert!(matches!(waiter.join().unwrap(), Err(StorageError::Stopped { .. })));
+    }
+}
