@@ -38,7 +38,10 @@ fn source(package: &str) -> String {
 /// Words that begin so, in double quotes or backquotes, made of letters, digits and underscores.
 fn quoted(text: &str, beginning: &str) -> BTreeSet<String> {
     let words = text.split(['"', '`']).filter(|word| word.starts_with(beginning));
-    words.filter(|word| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')).map(str::to_owned).collect()
+    words
+        .filter(|word| word.len() > beginning.len() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn difference(left: &BTreeSet<String>, right: &BTreeSet<String>) -> Vec<String> {

@@ -46,8 +46,8 @@ fn assert_none(wrong: &[String], rule: &str) {
 
 #[test]
 fn no_file_exceeds_the_line_limit() {
-    let lines = |path: &PathBuf| (text(path).lines().count(), path.display().to_string());
-    let long = sources().iter().map(lines).filter(|(lines, _)| *lines > FILE_LINES_MAX);
+    let lines = |path: PathBuf| (text(&path).lines().count(), path.display().to_string());
+    let long = sources().into_iter().map(lines).filter(|(lines, _)| *lines > FILE_LINES_MAX);
     let wrong: Vec<_> = long.map(|(lines, path)| format!("{path}: {lines} lines")).collect();
     assert_none(&wrong, &format!("at most {FILE_LINES_MAX} lines a file; split by idea"));
 }
