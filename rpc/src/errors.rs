@@ -147,7 +147,9 @@ impl RpcError {
             Self::Reverted { .. } => 3,
             Self::SyncTimeout { .. } => 4,
             Self::Storage(StorageError::Pruned { .. }) => 4444,
-            Self::Storage(StorageError::Database { .. } | StorageError::Damaged { .. }) | Self::Internal { .. } => -32603,
+            Self::Internal { .. } => -32603,
+            Self::Pool(error) if error.is_fatal() => -32603,
+            Self::Storage(error) if error.is_fatal() => -32603,
             _ => -32000,
         }
     }

@@ -1,8 +1,8 @@
 //! Reads of blocks, transactions, receipts, state and fees.
-mod harness;
+use super::harness;
 
+use super::harness::{CHAIN_ID, LOGGING_CODE, Node, RECEIVER};
 use alloy_primitives::{B256, keccak256};
-use harness::{CHAIN_ID, LOGGING_CODE, Node, RECEIVER};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]

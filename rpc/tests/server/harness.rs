@@ -1,5 +1,5 @@
 //! A chain in a temporary directory behind real servers: what a client of a node sees, without a node.
-#![allow(dead_code, reason = "each test file uses a part")]
+
 use alloy_consensus::{SignableTransaction, TxEip1559, TxLegacy};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, Bytes, TxKind, U256, address, hex};

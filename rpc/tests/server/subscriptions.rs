@@ -1,8 +1,7 @@
 //! WebSocket subscriptions and polling filters.
-mod harness;
 
+use super::harness::{Node, config, limited};
 use alloy_primitives::B256;
-use harness::{Node, config, limited};
 use jsonrpsee::{
     core::client::{ClientT, Error, Subscription, SubscriptionClientT},
     rpc_params,
@@ -24,7 +23,7 @@ async fn heads_logs_and_pooled_transactions_are_announced() {
     let mut heads = subscribe(&client, rpc_params!["newHeads"]).await.unwrap();
     let topic = B256::with_last_byte(0x2a);
     let mut logs = subscribe(&client, rpc_params!["logs", json!({"topics": [topic]})]).await.unwrap();
-    let mut none = subscribe(&client, rpc_params!["logs", json!({"topics": [B256::ZERO]})]).await.unwrap();
+    let none = subscribe(&client, rpc_params!["logs", json!({"topics": [B256::ZERO]})]).await.unwrap();
     let mut hashes = subscribe(&client, rpc_params!["newPendingTransactions"]).await.unwrap();
     let mut full = subscribe(&client, rpc_params!["newPendingTransactions", true]).await.unwrap();
 

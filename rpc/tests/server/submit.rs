@@ -1,8 +1,7 @@
 //! Transactions in.
-mod harness;
 
+use super::harness::{GAS_PRICE, Node, config, limited};
 use alloy_primitives::U256;
-use harness::{GAS_PRICE, Node, config, limited};
 use serde_json::{Value, json};
 use std::time::Duration;
 

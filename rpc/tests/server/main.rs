@@ -1,0 +1,7 @@
+//! The servers as a client sees them.
+mod access;
+mod harness;
+mod limits;
+mod reads;
+mod submit;
+mod subscriptions;
