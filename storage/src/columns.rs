@@ -4,12 +4,16 @@ use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLe
 
 /// All memtables together: what is not yet in a sorted file. Also bounds idle memory.
 const WRITE_BUFFERS_BYTES_MAX: usize = 64 << 20;
+/// Below this, files would be tiny. RocksDB reserves as much for each write-ahead log.
+const WRITE_BUFFERS_BYTES_MIN: usize = 4 << 20;
 /// Memtable of a column that every block writes much to.
 const WRITE_BUFFER_HOT_BYTES: usize = 16 << 20;
 /// Memtable of the others.
 const WRITE_BUFFER_COLD_BYTES: usize = 4 << 20;
 /// Write-ahead log. All of it is read at start-up after a crash, in well under a second.
 const WAL_BYTES_MAX: u64 = 96 << 20;
+/// Bytes that RocksDB reserves for a manifest; its own 4 MiB make opening slow where reserving means writing zeros.
+const MANIFEST_PREALLOCATION_BYTES: usize = 64 << 10;
 /// Flushes and compactions at a time.
 const BACKGROUND_JOBS: i32 = 2;
 /// Written files are handed to the disk in steps, so that no sync of a commit waits for a long compaction.
@@ -141,9 +145,12 @@ pub(crate) fn database_options(options: &StorageOptions) -> Options {
     database.create_if_missing(true);
     database.create_missing_column_families(true);
     database.set_max_open_files(options.open_files_max);
-    database.set_db_write_buffer_size(WRITE_BUFFERS_BYTES_MAX);
+    // One setting bounds memory: a small cache means small write buffers too.
+    let write_buffers = options.block_cache_bytes.clamp(WRITE_BUFFERS_BYTES_MIN, WRITE_BUFFERS_BYTES_MAX);
+    database.set_db_write_buffer_size(write_buffers);
     database.set_max_total_wal_size(WAL_BYTES_MAX);
     database.set_max_background_jobs(BACKGROUND_JOBS);
+    database.set_manifest_preallocation_size(MANIFEST_PREALLOCATION_BYTES);
     database.set_bytes_per_sync(BYTES_PER_SYNC);
     database.set_paranoid_checks(true);
     // A log that ends in a torn record is what a power loss leaves. What the log lost beyond that is found by
