@@ -25,15 +25,13 @@ pub(crate) fn next_base_fee(rule: Option<BaseFeeRule>, parent: &Header, child: B
 
 /// EIP-1559: up or down by at most an eighth, in proportion to the distance from the gas target.
 fn eip1559(base_fee: u64, gas_used: u64, gas_limit: u64) -> u64 {
-    let target = gas_limit / params::BASE_FEE_ELASTICITY;
+    let target = gas_limit.checked_div(params::BASE_FEE_ELASTICITY).unwrap_or_default();
     if target == 0 || gas_used == target {
         return base_fee;
     }
-    let change = u128::from(base_fee)
-        .saturating_mul(u128::from(gas_used.abs_diff(target)))
-        .checked_div(u128::from(target))
-        .unwrap_or_default()
-        / u128::from(params::BASE_FEE_MAX_CHANGE_DENOMINATOR);
+    let divided = |change: u128, by: u64| change.checked_div(u128::from(by)).unwrap_or_default();
+    let change = u128::from(base_fee).saturating_mul(u128::from(gas_used.abs_diff(target)));
+    let change = divided(divided(change, target), params::BASE_FEE_MAX_CHANGE_DENOMINATOR);
     let change = u64::try_from(change).unwrap_or(u64::MAX);
     if gas_used > target { base_fee.saturating_add(change.max(1)) } else { base_fee.saturating_sub(change) }
 }

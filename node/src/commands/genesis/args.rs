@@ -118,9 +118,9 @@ fn validator(text: &str) -> Result<ValidatorConfig, String> {
         None => params::POWER_DEFAULT,
         Some(power) => power.parse().map_err(|_| format!("`{power}` is not a power: digits are"))?,
     };
-    let public_key = hex::decode(key)
-        .map(Bytes::from)
-        .map_err(|_| format!("`{key}` is not a public key: 66 hexadecimal digits are, as `pervade keys show` prints"))?;
+    let public_key = hex::decode(key).map(Bytes::from).map_err(|_| {
+        format!("`{key}` is not a public key: 66 hexadecimal digits are, as `pervade keys show` prints")
+    })?;
     Ok(ValidatorConfig { account: address(account)?, public_key, power })
 }
 

@@ -75,8 +75,7 @@ mod tests {
         args: NewArgs,
     }
 
-    const VALIDATOR: &str =
-        "0x00000000000000000000000000000000000000b1:0x0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+    const VALIDATOR: &str = "0x00000000000000000000000000000000000000b1:0x0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
     fn line(more: &[&str]) -> Result<NewArgs, String> {
         let start = ["new", "--chain-id", "77", "--validator", VALIDATOR];
@@ -90,11 +89,26 @@ mod tests {
     #[test]
     fn a_new_genesis_is_the_one_that_was_asked_for() {
         let network = network(&[
-            "--fund", "0x00000000000000000000000000000000000000aa=1.5",
-            "--gas-limit", "40000000", "--block-period-ms", "250", "--empty-block-period-ms", "0",
-            "--base-fee", "fixed:9", "--system-gas-share", "30", "--permissions", "on",
-            "--beneficiary", "0x00000000000000000000000000000000000000cc",
-            "--precompile", "things=block:5", "--precompile", "semantics=time:2000",
+            "--fund",
+            "0x00000000000000000000000000000000000000aa=1.5",
+            "--gas-limit",
+            "40000000",
+            "--block-period-ms",
+            "250",
+            "--empty-block-period-ms",
+            "0",
+            "--base-fee",
+            "fixed:9",
+            "--system-gas-share",
+            "30",
+            "--permissions",
+            "on",
+            "--beneficiary",
+            "0x00000000000000000000000000000000000000cc",
+            "--precompile",
+            "things=block:5",
+            "--precompile",
+            "semantics=time:2000",
         ]);
         let (spec, json) = build(network).unwrap();
         let file: serde_json::Value = serde_json::from_slice(&json).unwrap();

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_plain_chain_shows_its_forks_in_order() {
-        let json = br#"{"config": {"chainId": 9, "homesteadBlock": 0, "eip150Block": 2, "eip155Block": 3, "eip158Block": 3,
+        let json =
+            br#"{"config": {"chainId": 9, "homesteadBlock": 0, "eip150Block": 2, "eip155Block": 3, "eip158Block": 3,
             "byzantiumBlock": 4, "constantinopleBlock": 5, "petersburgBlock": 5, "istanbulBlock": 6, "berlinBlock": 7,
             "londonBlock": 8, "shanghaiTime": 90, "terminalTotalDifficulty": 1000},
             "gasLimit": "0x47e7c4", "difficulty": "0x20000", "alloc": {}}"#;
@@ -98,6 +99,9 @@ mod tests {
         assert_eq!(lines[0], "chain id       9");
         assert!(lines[2].ends_with("0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"));
         assert!(text.contains("validators     none"));
-        assert_eq!(&lines[lines.len() - 3..], ["  London         block 8", "  Paris          total difficulty 1000", "  Shanghai       time 90"]);
+        assert_eq!(
+            &lines[lines.len() - 3..],
+            ["  London         block 8", "  Paris          total difficulty 1000", "  Shanghai       time 90"]
+        );
     }
 }
