@@ -52,10 +52,21 @@ fuzz sim:
 	@echo "$@: not there yet"; exit 1
 
 ##@ Measuring
-.PHONY: bench
-bench: ## Component benchmark and load
+# One of: transfers, erc20, fresh-slots, reads; several with commas.
+WORKLOADS ?= transfers,erc20
+RUNS ?= 5
+.PHONY: bench bench-components bench-compare
+bench: bench-components bench-compare ## Parts of a node one by one, then the node side by side with anvil
+
+bench-build:
 	cargo build --release --package pervade-node --package pervade-tests --bins
-	cargo run --release --package pervade-tests --bin bench
+
+bench-components: bench-build ## Sender recovery, execution, state root and commit
+	$(TARGET_DIR)/release/bench components
+
+bench-compare: bench-build ## The same load on pervade and anvil (from npm), alternating
+	anvil="$$(tests/install-anvil.sh)" && $(TARGET_DIR)/release/bench compare \
+		--pervade $(TARGET_DIR)/release/pervade --anvil "$$anvil" --workloads $(WORKLOADS) --runs $(RUNS)
 
 ##@ Around it
 .PHONY: build deps format lint help
