@@ -1,6 +1,6 @@
 //! A transaction as the pool keeps it, and how its bytes are read.
 use crate::{PoolError, TRANSACTION_BYTES_MAX};
-use alloy_consensus::{EthereumTxEnvelope, Signed, Transaction as _, TxEip4844};
+use alloy_consensus::{EthereumTxEnvelope, Signed, Transaction as _};
 use alloy_eips::eip2718::{Decodable2718, EIP4844_TX_TYPE_ID, Encodable2718};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use pervade_storage::Transaction;
@@ -81,22 +81,22 @@ pub(crate) fn decode(encoded: &[u8]) -> Result<(Transaction, B256), PoolError> {
     if transaction.encode_2718_len() != encoded.len() {
         return Err(PoolError::Encoding { reason: "non-canonical size information".into() });
     }
-    Ok(with_hash(transaction, encoded))
+    let hash = keccak256(encoded);
+    Ok((with_hash(transaction, hash), hash))
 }
 
-/// Typed transactions know their hash from decoding; a legacy one would encode itself again to compute it.
-fn with_hash(transaction: Transaction, encoded: &[u8]) -> (Transaction, B256) {
-    if !transaction.is_legacy() {
-        let hash = *transaction.tx_hash();
-        return (transaction, hash);
+/// Gives the transaction its hash, which it would encode itself again to compute.
+fn with_hash(transaction: Transaction, hash: B256) -> Transaction {
+    match transaction {
+        EthereumTxEnvelope::Legacy(signed) => EthereumTxEnvelope::Legacy(rehashed(signed, hash)),
+        EthereumTxEnvelope::Eip2930(signed) => EthereumTxEnvelope::Eip2930(rehashed(signed, hash)),
+        EthereumTxEnvelope::Eip1559(signed) => EthereumTxEnvelope::Eip1559(rehashed(signed, hash)),
+        EthereumTxEnvelope::Eip4844(signed) => EthereumTxEnvelope::Eip4844(rehashed(signed, hash)),
+        EthereumTxEnvelope::Eip7702(signed) => EthereumTxEnvelope::Eip7702(rehashed(signed, hash)),
     }
-    let hash = keccak256(encoded);
-    let transaction = match transaction {
-        EthereumTxEnvelope::<TxEip4844>::Legacy(signed) => {
-            let signature = *signed.signature();
-            EthereumTxEnvelope::Legacy(Signed::new_unchecked(signed.strip_signature(), signature, hash))
-        }
-        typed => typed,
-    };
-    (transaction, hash)
+}
+
+fn rehashed<T>(signed: Signed<T>, hash: B256) -> Signed<T> {
+    let signature = *signed.signature();
+    Signed::new_unchecked(signed.strip_signature(), signature, hash)
 }

@@ -162,6 +162,11 @@ impl RecordBuffer {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Number of transactions.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
