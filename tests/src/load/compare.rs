@@ -48,7 +48,7 @@ pub struct CompareOptions {
     #[arg(long, default_value_t = 1_000_000_000)]
     pub gas_limit: u64,
     /// Block period of pervade (anvil has one second); 0: a block as soon as there are transactions
-    #[arg(long, default_value = "0")]
+    #[arg(long, default_value = "250ms")]
     pub period: String,
 }
 
