@@ -58,7 +58,7 @@ impl DevNetwork {
         for (index, account) in self.accounts.iter().enumerate() {
             let _ = writeln!(text, "  ({index}) 0x{}", hex::encode(account.to_bytes()));
         }
-        let _ = writeln!(text, "\nMnemonic: {MNEMONIC}\nPath:     m/44'/60'/0'/0/index\n");
+        let _ = writeln!(text, "\nMnemonic:  {MNEMONIC}\nPath:      m/44'/60'/0'/0/index\n");
         text
     }
 }

@@ -63,7 +63,7 @@ async fn serve(config: &NodeConfig) -> Result<(), NodeError> {
         print!("{banner}");
         for (kind, scheme, addr) in [("HTTP", "http", node.http), ("WebSocket", "ws", node.ws)] {
             if let Some(addr) = addr {
-                println!("{:10}{scheme}://{addr}", format!("{kind}:"));
+                println!("{:11}{scheme}://{addr}", format!("{kind}:"));
             }
         }
         println!();
