@@ -193,7 +193,7 @@ mod tests {
     fn a_length_beyond_the_limit_costs_no_memory() {
         let (_, error) = read(&[0xff; 9]);
         assert!(error.unwrap().contains("beyond the limit"));
-        let (_, error) = read(&[0xfb, 0x03, 0xff, 0xff, 0xff]);
+        let (_, error) = read(&[0xfb, 0x03, 0xff, 0xff, 0x00]);
         assert!(error.unwrap().contains("before the block does"));
     }
 

@@ -42,8 +42,9 @@ fn every_flag_of_a_node_is_a_key_of_the_file() {
     let table = dump(dir.path(), &[&optional[..], &["--chain", "g"]].concat(), &[]).unwrap();
     let help = Command::new(env!("CARGO_BIN_EXE_pervade")).args(["node", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let words = help.split(|c: char| c.is_whitespace() || c == '[' || c == '=');
-    let flags: Vec<&str> = words.filter_map(|word| word.strip_prefix("--")).collect();
+    let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
+    let flags: Vec<&str> =
+        words.filter_map(|word| word.strip_prefix("--")).map(|flag| flag.trim_end_matches('.')).collect();
     assert!(flags.len() > 30, "{flags:?}");
     for flag in flags {
         let known = match flag.split_once('.') {
@@ -69,7 +70,7 @@ fn mistakes_are_named_with_their_place() {
         ("", &["--dev", "--dev.gaslimit", "1"], "dev.gaslimit"),
         ("", &["--dev", "--cache", "0"], "cache"),
         ("", &["--dev", "--history.blocks", "0"], "history.blocks"),
-        ("", &["--dev", "--rpc.txfeecap", "-1"], "txfeecap"),
+        ("", &["--dev", "--rpc.txfeecap=-1"], "txfeecap"),
         ("", &["--dev", "--http.port", "65536"], "http.port"),
         ("", &["--dev", "--gcmode", "some"], "gcmode"),
     ];
