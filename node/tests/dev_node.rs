@@ -2,11 +2,14 @@
 mod network;
 
 use alloy_primitives::{Address, B256};
+use alloy_signer_local::PrivateKeySigner;
 use network::{raw, transfer};
+use pervade_chainspec::{ChainSpec, NetworkParams, ValidatorConfig};
 use pervade_node::{
     NodeError,
     commands::node::open,
     config::{NodeConfig, NodeOptions},
+    keys::{compressed_public_key, write_keystore},
     service::Node,
     shutdown::Shutdown,
 };
@@ -49,6 +52,17 @@ impl Running {
         let answer: Value = answer.json().await.unwrap();
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].clone()
+    }
+
+    /// Asks until the head is block `number`.
+    async fn head(&self, number: u64) {
+        for _ in 0..5000 {
+            let head = self.call("eth_blockNumber", json!([])).await;
+            if u64::from_str_radix(head.as_str().unwrap().trim_start_matches("0x"), 16).unwrap() >= number {
+                return;
+            }
+        }
+        panic!("block {number} does not come");
     }
 
     /// Asks until there is a receipt.
@@ -107,12 +121,7 @@ async fn probes_and_metrics_are_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_come_each_period_without_transactions() {
     let node = Running::start(None, "20ms").await;
-    let mut heads = Vec::new();
-    while heads.last() < Some(&3) {
-        let number = node.call("eth_blockNumber", json!([])).await;
-        heads.push(u64::from_str_radix(number.as_str().unwrap().trim_start_matches("0x"), 16).unwrap());
-        assert!(heads.len() < 5000, "no blocks: {:?}", heads.last());
-    }
+    node.head(3).await;
     node.stop().await;
 }
 
@@ -155,5 +164,53 @@ async fn a_burst_is_included_whole_and_in_order() {
     }
     let balance = node.call("eth_getBalance", json!([Address::repeat_byte(9), "latest"])).await;
     assert_eq!(balance, "0xc8");
+    node.stop().await;
+}
+
+/// A network of one validator in `dir`: its genesis file and its key's keystore. Blocks come each 10 ms at most, empty
+/// ones after 20 ms.
+fn validator_network(dir: &Path) -> NodeOptions {
+    let signer = PrivateKeySigner::random();
+    write_keystore(&dir.join("key.json"), &signer, "secret").unwrap();
+    std::fs::write(dir.join("password"), "secret\n").unwrap();
+    let validators =
+        vec![ValidatorConfig { account: signer.address(), public_key: compressed_public_key(&signer), power: 1 }];
+    let params = NetworkParams { block_period_ms: 10, empty_block_period_ms: 20, ..NetworkParams::new(77, validators) };
+    let genesis = serde_json::to_vec(&ChainSpec::new_network(params)).unwrap();
+    std::fs::write(dir.join("network.json"), genesis).unwrap();
+
+    let mut options = NodeOptions::default();
+    options.chain.chain = Some(dir.join("network.json"));
+    options.chain.datadir = Some(dir.join("data"));
+    options.validator.key = Some(dir.join("key.json"));
+    options.operator.password = Some(dir.join("password"));
+    options.operator.metrics = Some("127.0.0.1:0".parse().unwrap());
+    options.http.enabled = Some(true);
+    options.http.port = Some(0);
+    options
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_makes_blocks_as_the_genesis_paces_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = validator_network(dir.path());
+    let node = Running::with(options.resolve(None).unwrap()).await;
+    node.head(3).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_validators_key_the_chain_is_served_read_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = validator_network(dir.path());
+    let validator = Running::with(options.clone().resolve(None).unwrap()).await;
+    validator.head(2).await;
+    validator.stop().await;
+
+    // The data directory remembers its chain.
+    (options.validator.key, options.chain.chain) = (None, None);
+    let node = Running::with(options.resolve(None).unwrap()).await;
+    node.head(2).await;
+    assert_eq!(node.call("eth_chainId", json!([])).await, "0x4d");
     node.stop().await;
 }
