@@ -5,7 +5,7 @@ export ETH_RPC_URL=$1 FOUNDRY_OFFLINE=true
 ws=$2
 state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
-# The binary itself: the launcher that npm puts before it swallows the exit status.
+# Of the package for this platform: the launcher of the general one swallows the exit status.
 binary=$(echo node_modules/@foundry-rs/cast-*/bin/cast)
 cast() { "$binary" "$@"; }
 account() { cast wallet "$1" --mnemonic 'test test test test test test test test test test test junk' --mnemonic-index "$2"; }

@@ -2,7 +2,7 @@
 # foundry's `forge` against a development node: forge.sh HTTP_URL. The compiler is the npm package's, behind solc.mjs.
 cd "$(dirname "$0")/forge" && . ../report.sh
 export FOUNDRY_OFFLINE=true KEY=0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6
-# The binaries themselves: the launchers that npm puts before them swallow the exit status.
+# Of the packages for this platform: the launchers of the general ones swallow the exit status.
 forge() { ../node_modules/@foundry-rs/forge-*/bin/forge "$@"; }
 cast() { ../node_modules/@foundry-rs/cast-*/bin/cast "$@" --rpc-url "$url"; }
 url=$1

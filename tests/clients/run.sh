@@ -11,11 +11,16 @@ cd "$(dirname "$0")"
 venv=${PERVADE_CLIENTS_VENV:-$PWD/.venv}
 
 install() {
-  [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --ignore-scripts
-  if ! [ "$venv/.installed" -nt requirements.txt ]; then
+  # Installed is what the same lists installed before: git sets times as it likes.
+  if ! cmp --silent package-lock.json node_modules/.installed; then
+    npm ci --silent --ignore-scripts || npm ci --ignore-scripts
+    cp package-lock.json node_modules/.installed
+  fi
+  if ! cmp --silent requirements.txt "$venv/.installed"; then
+    rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --requirement requirements.txt
-    touch "$venv/.installed"
+    cp requirements.txt "$venv/.installed"
   fi
 }
 
