@@ -104,7 +104,7 @@ impl RunningNode {
             .arg("node")
             .arg("--datadir")
             .arg(&options.datadir)
-            .args(["--http.port", &http.to_string(), "--ws.port", &ws.to_string()])
+            .args(["--http", "--http.port", &http.to_string(), "--ws", "--ws.port", &ws.to_string()])
             .args(&options.args)
             .envs(options.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
