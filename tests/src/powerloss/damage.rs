@@ -87,7 +87,12 @@ pub struct Damage {
 /// The records tell of something that is not modelled; a file cannot be read or written.
 pub fn lose_power(watch: Watch, seed: u64) -> eyre::Result<Damage> {
     let rng = &mut StdRng::seed_from_u64(seed);
-    let events = parse_events(&fs::read(watch.side.join("events")).wrap_err("the shim recorded nothing")?)?;
+    let recorded = match fs::read(watch.side.join("events")) {
+        // Killed before it came to anything.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        recorded => recorded.wrap_err("the records of the shim")?,
+    };
+    let events = parse_events(&recorded)?;
     let syncs = events.iter().filter(|event| matches!(event, Event::SyncEnd { .. })).count();
     let mut damage = Damage { events: events.len(), syncs, ..Damage::default() };
     let loss = if rng.random_bool(0.5) { NameLoss::Independent } else { NameLoss::Journaled };
