@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, fmt};
 
 /// Calls in one batch of a check.
 const BATCH: usize = 100;
+/// Characters of a value in a message.
+const BRIEF: usize = 300;
 /// How many older things a check looks at again.
 const OLD_SAMPLE: usize = 300;
 
@@ -116,7 +118,7 @@ impl Acknowledged {
         for (hash, found) in ask(rpc, "eth_getTransactionReceipt", &receipts, |hash| json!([hash])).await? {
             let served = &self.receipts[&hash].1;
             if found != *served {
-                losses.push(Loss::new(format!("the receipt of {hash} was {served} and is {found}")));
+                losses.push(Loss::new(format!("the receipt of {hash} was {} and is {}", brief(served), brief(&found))));
             }
         }
         for (number, found) in
@@ -124,11 +126,16 @@ impl Acknowledged {
         {
             let served = &self.blocks[&number].1;
             if found != *served {
-                losses.push(Loss::new(format!("block {number} was {served} and is {found}")));
+                losses.push(Loss::new(format!("block {number} was {} and is {}", brief(served), brief(&found))));
             }
         }
         Ok(losses)
     }
+}
+
+/// The beginning of a value, for messages.
+fn brief(value: &Value) -> String {
+    value.to_string().chars().take(BRIEF).collect()
 }
 
 /// Asks the same of many, in batches. An error of a single call counts as `null`: the thing is not served.
