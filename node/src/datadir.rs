@@ -10,7 +10,7 @@ use pervade_chainspec::ChainSpec;
 use pervade_storage::{Storage, StorageOptions};
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -72,13 +72,22 @@ impl DataDir {
     pub fn open(&self, spec: &ChainSpec, options: StorageOptions, json: &[u8]) -> Result<Storage, NodeError> {
         let read_only = options.read_only;
         if !read_only {
-            fs::create_dir_all(&self.root).map_err(NodeError::file("create", &self.root))?;
+            self.create().map_err(NodeError::file("create", &self.root))?;
         }
         let storage = Storage::open(&self.database(), spec, options)?;
         if !read_only && !self.genesis().exists() {
             write_whole(&self.genesis(), json)?;
         }
         Ok(storage)
+    }
+
+    /// Makes the directory and its parts, whose names are then as durable as what will stand in them.
+    fn create(&self) -> io::Result<()> {
+        fs::create_dir_all(self.database())?;
+        fs::create_dir_all(self.txpool())?;
+        File::open(&self.root)?.sync_all()?;
+        let parent = self.root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
     }
 
     /// [`Self::read_chain`] and [`Self::open`] in one.

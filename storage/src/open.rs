@@ -20,7 +20,7 @@ use alloy_primitives::B256;
 use pervade_chainspec::ChainSpec;
 use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ErrorKind, Options};
 use std::{
-    fs,
+    fs::{self, File},
     path::Path,
     sync::{Arc, atomic::Ordering},
 };
@@ -152,7 +152,10 @@ fn open_database(dir: &Path, options: &StorageOptions) -> Result<Database, Stora
         return Err(StorageError::NoDatabase { path: dir.into() });
     }
     if !options.read_only {
-        fs::create_dir_all(&path).map_err(|source| StorageError::Directory { path: path.clone(), source })?;
+        let failed = |source| StorageError::Directory { path: path.clone(), source };
+        fs::create_dir_all(&path).map_err(failed)?;
+        // RocksDB syncs the names in its folder, not the name of the folder.
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
     }
     let cache = Cache::new_lru_cache(options.block_cache_bytes);
     let database_options = database_options(options);
