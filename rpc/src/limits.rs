@@ -76,6 +76,10 @@ pub struct RpcLimits {
     pub connections_max: u32,
     /// See [`SUBSCRIPTIONS_MAX`].
     pub subscriptions_max: u32,
+    /// See [`WS_MESSAGES_MAX`]; at least 1.
+    pub ws_messages_max: u32,
+    /// See [`WS_SEND_TIME_MAX`].
+    pub ws_send_time_max: Duration,
     /// See [`FILTERS_MAX`].
     pub filters_max: usize,
     /// See [`LOG_BLOCKS_MAX`].
@@ -106,6 +110,8 @@ impl Default for RpcLimits {
             batch_entries_max: BATCH_ENTRIES_MAX,
             connections_max: CONNECTIONS_MAX,
             subscriptions_max: SUBSCRIPTIONS_MAX,
+            ws_messages_max: WS_MESSAGES_MAX,
+            ws_send_time_max: WS_SEND_TIME_MAX,
             filters_max: FILTERS_MAX,
             log_blocks_max: LOG_BLOCKS_MAX,
             log_results_max: LOG_RESULTS_MAX,

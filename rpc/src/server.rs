@@ -4,7 +4,7 @@ use crate::{
     api::{Api, Module},
     eth,
     http::{Access, AccessLayer, Probe, cors},
-    limits::{STOP_TIME_MAX, WS_MESSAGES_MAX},
+    limits::STOP_TIME_MAX,
     middleware::{CallLayer, Methods},
     net, txpool, web3,
 };
@@ -159,7 +159,7 @@ impl Listener<'_> {
             .max_connections(limits.connections_max)
             .max_subscriptions_per_connection(limits.subscriptions_max)
             .set_batch_request_config(BatchRequestConfig::Limit(limits.batch_entries_max))
-            .set_message_buffer_capacity(WS_MESSAGES_MAX)
+            .set_message_buffer_capacity(limits.ws_messages_max.max(1))
             .enable_ws_ping(PingConfig::default())
             .set_id_provider(HexIds);
         match self.serves {

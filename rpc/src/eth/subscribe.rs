@@ -1,7 +1,7 @@
 //! `eth_subscribe`: new heads, logs and pooled transactions over a WebSocket.
 //!
 //! Every subscription is one task between a bounded feed and the connection's bounded queue. A reader that leaves the
-//! queue full for [`WS_SEND_TIME_MAX`], or that falls behind the feed, loses the subscription, not this node its memory.
+//! queue full for [`crate::limits::WS_SEND_TIME_MAX`], or that falls behind the feed, loses the subscription, not this node its memory.
 use super::{
     log_query::{Blocks, LogArguments, LogQuery},
     logs::{log_json, matching},
@@ -10,7 +10,6 @@ use crate::{
     RpcError,
     api::{Api, Json, Module, json},
     convert::{HeaderJson, TransactionJson},
-    limits::WS_SEND_TIME_MAX,
     params::{Arguments, Text},
 };
 use jsonrpsee::{
@@ -20,7 +19,7 @@ use jsonrpsee::{
 };
 use pervade_storage::ExecutedBlock;
 use pervade_txpool::PooledTransaction;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
@@ -68,18 +67,21 @@ async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, ap
     let heads = api.context.heads.subscribe();
     let transactions = api.pool().subscribe();
     let Ok(sink) = pending.accept().await else { return };
+    let time_max = api.limits.ws_send_time_max;
     let end = match kind {
         Kind::Heads => {
-            serve(&sink, heads, Lag::Ends, |head, out| {
+            serve(&sink, time_max, heads, Lag::Ends, |head, out| {
                 out.push(header(head)?);
                 Ok(())
             })
             .await
         }
-        Kind::Logs(query) => serve(&sink, heads, Lag::Ends, move |head, out| log_messages(&query, head, out)).await,
+        Kind::Logs(query) => {
+            serve(&sink, time_max, heads, Lag::Ends, move |head, out| log_messages(&query, head, out)).await
+        }
         Kind::Transactions { full } => {
             drop(heads);
-            serve(&sink, transactions, Lag::Skips, move |tx, out| {
+            serve(&sink, time_max, transactions, Lag::Skips, move |tx, out| {
                 out.push(transaction(tx, full)?);
                 Ok(())
             })
@@ -116,6 +118,7 @@ type Out = Vec<Json>;
 
 async fn serve<T: Clone + Send + 'static>(
     sink: &SubscriptionSink,
+    time_max: Duration,
     mut feed: Receiver<T>,
     lag: Lag,
     messages: impl Fn(&T, &mut Out) -> Result<(), RpcError>,
@@ -138,7 +141,7 @@ async fn serve<T: Clone + Send + 'static>(
         }
         drop(item);
         for message in out.drain(..) {
-            if sink.send_timeout(message, WS_SEND_TIME_MAX).await.is_err() {
+            if sink.send_timeout(message, time_max).await.is_err() {
                 return if sink.is_closed() { End::Closed } else { End::TooSlow };
             }
         }

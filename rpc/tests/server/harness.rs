@@ -127,14 +127,19 @@ impl Node {
 
     /// A signed creation that emits one log.
     pub fn logging(&self, nonce: u64) -> String {
+        self.creation(nonce, LOGGING_CODE, 200_000)
+    }
+
+    /// A signed creation with this code.
+    pub fn creation(&self, nonce: u64, code: &str, gas_limit: u64) -> String {
         self.sign(TxEip1559 {
             chain_id: CHAIN_ID,
             nonce,
             max_fee_per_gas: GAS_PRICE,
             max_priority_fee_per_gas: 1,
-            gas_limit: 200_000,
+            gas_limit,
             to: TxKind::Create,
-            input: LOGGING_CODE.parse().unwrap(),
+            input: code.parse().unwrap(),
             ..Default::default()
         })
     }

@@ -8,6 +8,11 @@ use jsonrpsee::{
     ws_client::WsClient,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 async fn subscribe(
     client: &WsClient,
@@ -109,4 +114,45 @@ async fn polling_filters_tell_everything_once() {
     assert_eq!(node.error("eth_getFilterLogs", json!([blocks])).await.0, -32000);
     assert_eq!(node.call("eth_uninstallFilter", json!([logs])).await, json!(true));
     assert_eq!(node.error("eth_getFilterChanges", json!([logs])).await, (-32000, "filter not found".into()));
+}
+
+/// A WebSocket client that asks for logs and never reads an answer.
+async fn deaf_subscriber(node: &Node) -> TcpStream {
+    let mut stream = TcpStream::connect(node.rpc.ws.unwrap()).await.unwrap();
+    let upgrade = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(upgrade.as_bytes()).await.unwrap();
+    let mut answer = [0; 1024];
+    let length = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 101"));
+    // One masked text frame; the mask is zero.
+    let call = br#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["logs"]}"#;
+    let mut frame = vec![0x81, 0x80 | u8::try_from(call.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(call);
+    stream.write_all(&frame).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_that_does_not_read_is_dropped() {
+    let tight = limited(|limits| (limits.ws_messages_max, limits.ws_send_time_max) = (2, Duration::from_millis(20)));
+    let node = Node::start_with(tight, |_| ()).await;
+    // One log of 100,000 bytes: a few dozen announcements fill the sockets' buffers.
+    node.send(node.creation(0, "0x602a620186a06000a100", 2_000_000)).await;
+    let block = node.mine();
+    assert_eq!(block.receipts[0].logs[0].data.data.len(), 100_000);
+    let _deaf = deaf_subscriber(&node).await;
+    while node.heads.receiver_count() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut announced = 0;
+    while node.heads.receiver_count() > 0 {
+        announced += 1;
+        assert!(announced < 1_000, "still subscribed");
+        let _ = node.heads.send(block.clone());
+        while !node.heads.is_empty() && node.heads.receiver_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    assert!(announced > 2, "dropped before its queue was full");
 }
