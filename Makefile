@@ -26,7 +26,7 @@ devnet: deps ## Builds and starts a development node at http://127.0.0.1:8545
 	exec $(TARGET_DIR)/release/pervade node --dev
 
 ##@ Testing
-.PHONY: test test-slow clients conformance fuzz sim
+.PHONY: test test-slow clients conformance
 test: build ## All fast tests
 ifeq ($(NEXTEST),yes)
 	cargo nextest run --workspace
@@ -47,9 +47,6 @@ clients: build ## Unmodified clients (ethers, viem, web3.py, cast, forge) agains
 conformance: ## Ethereum's own tests: make conformance FIXTURES=FOLDER
 	@[ -n "$(FIXTURES)" ] || { echo "name the folder with the tests: make conformance FIXTURES=FOLDER"; exit 1; }
 	cargo run --release --package pervade-tests --bin ef-tests -- $(FIXTURES)
-
-fuzz sim:
-	@echo "$@: not there yet"; exit 1
 
 ##@ Measuring
 # One of: transfers, erc20, fresh-slots, reads; several with commas.

@@ -105,7 +105,10 @@ impl Node {
         shutdown: Shutdown,
     ) -> Result<Self, NodeError> {
         let started = Instant::now();
-        metrics::install();
+        // Without a server nobody empties the recorder: it would only grow.
+        if config.operator.metrics.is_some() {
+            metrics::install();
+        }
         let OpenedChain { spec, storage, datadir, temporary } = chain;
         let ledger = open_ledger(spec.clone(), storage.clone()).await?;
         let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;

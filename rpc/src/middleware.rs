@@ -55,13 +55,13 @@ impl Methods {
             http: http(name),
             ws: ws(name),
             subscription: SUBSCRIPTION_METHODS.contains(&name),
-            succeeded: counter!("rpc_requests_total", "method" => name, "outcome" => "success"),
-            failed: counter!("rpc_requests_total", "method" => name, "outcome" => "error"),
-            seconds: histogram!("rpc_request_seconds", "method" => name),
+            succeeded: counter!("pervade_rpc_requests_total", "method" => name, "outcome" => "success"),
+            failed: counter!("pervade_rpc_requests_total", "method" => name, "outcome" => "error"),
+            seconds: histogram!("pervade_rpc_request_seconds", "method" => name),
         };
         Self {
             by_name: names.map(|name| (name, method(name))).collect(),
-            unknown: counter!("rpc_requests_total", "method" => "unknown", "outcome" => "error"),
+            unknown: counter!("pervade_rpc_requests_total", "method" => "unknown", "outcome" => "error"),
         }
     }
 

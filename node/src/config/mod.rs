@@ -135,6 +135,9 @@ impl NodeOptions {
             None => self,
         };
         let dev = all.dev.enabled.unwrap_or(false);
+        // Who says where to listen wants it to listen.
+        let ws_named = all.ws.addr.is_some() || all.ws.port.is_some();
+        let ws = WsOptions { enabled: all.ws.enabled.or(ws_named.then_some(true)), ..all.ws };
         let config = NodeConfig {
             chain: all.chain.or_defaults(dev),
             store: all.store.or_defaults(dev),
@@ -143,7 +146,7 @@ impl NodeOptions {
             history: all.history.or_defaults(dev),
             validator: all.validator.or_defaults(dev),
             http: all.http.or_defaults(dev),
-            ws: all.ws.or_defaults(dev),
+            ws: ws.or_defaults(dev),
             rpc: all.rpc.or_defaults(dev),
             txpool: all.txpool.or_defaults(dev),
             dev: all.dev.or_defaults(dev),

@@ -79,8 +79,8 @@ section! {
     /// JSON-RPC over HTTP.
     HttpOptions => HttpConfig (dev)
     switches {
-        /// Serves JSON-RPC over HTTP [default: false, with --dev true]
-        enabled ["http", "PERVADE_HTTP"] = dev;
+        /// Serves JSON-RPC over HTTP [default: true]
+        enabled ["http", "PERVADE_HTTP"] = true;
     }
     values {
         /// Address of the HTTP server [default: 127.0.0.1]
@@ -101,7 +101,7 @@ section! {
     /// JSON-RPC over WebSocket.
     WsOptions => WsConfig (dev)
     switches {
-        /// Serves JSON-RPC over WebSocket [default: false, with --dev true]
+        /// Serves JSON-RPC over WebSocket [default: false; true with --dev, --ws.addr or --ws.port]
         enabled ["ws", "PERVADE_WS"] = dev;
     }
     values {
