@@ -1,4 +1,5 @@
 //! What a block's header says to the EVM.
+use crate::net_gas_metering;
 use alloy_consensus::Header;
 use alloy_primitives::U256;
 use pervade_chainspec::{BlockForks, ChainSpec};
@@ -14,8 +15,16 @@ pub fn is_merged(spec: &ChainSpec, header: &Header) -> bool {
         || spec.terminal_total_difficulty().is_some_and(|ttd| ttd.is_zero() || header.difficulty.is_zero())
 }
 
+/// Rules and block of the EVM.
+pub(crate) struct Environment {
+    pub(crate) cfg: CfgEnv,
+    pub(crate) block: BlockEnv,
+    /// SSTORE is priced by EIP-1283.
+    pub(crate) net_gas_metering: bool,
+}
+
 /// Rules and block of the EVM for a header.
-pub(crate) fn environment(chain_id: u64, forks: &BlockForks<'_>, header: &Header) -> (CfgEnv, BlockEnv) {
+pub(crate) fn environment(chain_id: u64, forks: &BlockForks<'_>, header: &Header) -> Environment {
     let spec_id = forks.spec_id();
     let mut cfg = CfgEnv::new_with_spec(spec_id).with_chain_id(chain_id);
     let blob_params = forks.blob_params();
@@ -38,5 +47,9 @@ pub(crate) fn environment(chain_id: u64, forks: &BlockForks<'_>, header: &Header
         blob_excess_gas_and_price,
         slot_num: 0,
     };
-    (cfg, block)
+    let net_gas_metering = forks.has_net_gas_metering();
+    if net_gas_metering {
+        net_gas_metering::set_base_price(&mut cfg);
+    }
+    Environment { cfg, block, net_gas_metering }
 }

@@ -1,5 +1,7 @@
 //! The EVM as this crate runs it: revm's mainnet rules, our precompiles, an optional inspector and a deadline.
-use crate::{precompiles::Precompiles, state::BlockState, state::StateError};
+use crate::{
+    environment::Environment, net_gas_metering, precompiles::Precompiles, state::BlockState, state::StateError,
+};
 use alloy_primitives::{Address, KECCAK256_EMPTY};
 use pervade_storage::StateReader;
 use revm::{
@@ -73,12 +75,12 @@ impl Control {
 /// A machine for one block, or for one call.
 pub(crate) fn build<R: StateReader, I>(
     state: BlockState<R>,
-    cfg: CfgEnv,
-    block: BlockEnv,
+    environment: Environment,
     precompiles: Precompiles,
     inspector: I,
     control: Control,
 ) -> PervadeEvm<R, I> {
+    let Environment { cfg, block, net_gas_metering } = environment;
     let spec = cfg.spec;
     let mut instruction = EthInstructions::new_mainnet_with_spec(spec);
     if control.deadline.is_some() {
@@ -86,6 +88,9 @@ pub(crate) fn build<R: StateReader, I>(
     }
     // Without its price, which depends on the fork and is in another table.
     instruction.instruction_table_mut()[usize::from(opcode::EXTCODEHASH)] = Instruction::new(extcodehash::<R>);
+    if net_gas_metering {
+        instruction.insert_instruction(opcode::SSTORE, Instruction::new(net_gas_metering::sstore::<R>), 0);
+    }
     let mut journaled_state = Journal::new(state);
     journaled_state.set_spec_id(spec);
     let ctx = Context {

@@ -97,10 +97,10 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     /// Prepares a block with this header on the parent's state. `merged`: see [`crate::is_merged`].
     pub fn new(spec: &'a ChainSpec, header: &Header, merged: bool, state: BlockState<R>) -> Self {
         let forks = spec.forks_at(header.number, header.timestamp, merged);
-        let (cfg, block) = environment(spec.chain_id(), &forks, header);
-        let spec_id = cfg.spec;
+        let environment = environment(spec.chain_id(), &forks, header);
+        let spec_id = environment.cfg.spec;
         let precompiles = Precompiles::new(spec_id, PrecompileSet::active(spec, &forks));
-        let evm = build(state, cfg, block, precompiles, (), Control::default());
+        let evm = build(state, environment, precompiles, (), Control::default());
         Self {
             evm,
             forks,

@@ -34,6 +34,7 @@ mod executor;
 mod header;
 #[cfg(test)]
 mod memory_state;
+mod net_gas_metering;
 mod precompiles;
 mod propose;
 mod recover;

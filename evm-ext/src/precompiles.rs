@@ -294,6 +294,7 @@ const LOG_GAS: u64 = 375;
 mod tests {
     use super::*;
     use crate::{
+        environment::Environment,
         evm::{Control, build},
         memory_state::MemoryState,
         state::BlockState,
@@ -338,7 +339,13 @@ mod tests {
         let set = PrecompileSet::new([(COUNTER, Arc::new(Counter) as Arc<dyn Precompile>)]);
         let precompiles = Precompiles::new(SpecId::OSAKA, set);
         let cfg = CfgEnv::new_with_spec(SpecId::OSAKA);
-        let mut evm = build(state, cfg, BlockEnv::default(), precompiles, (), Control::default());
+        let mut evm = build(
+            state,
+            Environment { cfg, block: BlockEnv::default(), net_gas_metering: false },
+            precompiles,
+            (),
+            Control::default(),
+        );
         let call = TxEnv { caller: SENDER, kind: TxKind::Call(to), data: data.into(), gas_limit, ..TxEnv::default() };
         let output = evm.transact(TxEnv { chain_id: Some(1), ..call }).unwrap();
         let state = &mut evm.ctx.journaled_state.database;

@@ -284,6 +284,7 @@ impl<R: StateReader> DatabaseCommit for BlockState<R> {
 mod tests {
     use super::*;
     use crate::{
+        environment::Environment,
         evm::{Control, build},
         memory_state::MemoryState,
         precompiles::{PrecompileSet, Precompiles},
@@ -303,7 +304,13 @@ mod tests {
     fn run(spec: SpecId, state: MemoryState, calls: &[TxEnv]) -> StateChanges {
         let cfg = CfgEnv::new_with_spec(spec);
         let precompiles = Precompiles::new(spec, PrecompileSet::default());
-        let mut evm = build(BlockState::new(state), cfg, BlockEnv::default(), precompiles, (), Control::default());
+        let mut evm = build(
+            BlockState::new(state),
+            Environment { cfg, block: BlockEnv::default(), net_gas_metering: false },
+            precompiles,
+            (),
+            Control::default(),
+        );
         for (nonce, call) in (0u64..).zip(calls) {
             let call = TxEnv { caller: SENDER, nonce, gas_limit: 1_000_000, chain_id: Some(1), ..call.clone() };
             let output = evm.transact(call).unwrap();
@@ -377,7 +384,13 @@ mod tests {
         let state = sender().with(target, 0, 1, &[]).with_slot(target, 0, 7);
         let cfg = CfgEnv::new_with_spec(SpecId::OSAKA);
         let precompiles = Precompiles::new(SpecId::OSAKA, PrecompileSet::default());
-        let mut evm = build(BlockState::new(state), cfg, BlockEnv::default(), precompiles, (), Control::default());
+        let mut evm = build(
+            BlockState::new(state),
+            Environment { cfg, block: BlockEnv::default(), net_gas_metering: false },
+            precompiles,
+            (),
+            Control::default(),
+        );
         let create = TxEnv { caller: SENDER, kind: TxKind::Create, gas_limit: 100_000, ..TxEnv::default() };
         let output = evm.transact(TxEnv { chain_id: Some(1), ..create }).unwrap();
         assert!(output.result.is_halt(), "EIP-7610: {:?}", output.result);

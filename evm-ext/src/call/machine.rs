@@ -39,7 +39,8 @@ impl<'a, I> Machine<'a, I> {
         header.number = block_overrides.number.map_or(header.number, |number| number.saturating_to());
         header.timestamp = block_overrides.time.unwrap_or(header.timestamp);
         let forks = spec.forks_at(header.number, header.timestamp, merged);
-        let (mut cfg, mut block) = environment(spec.chain_id(), &forks, &header);
+        let mut environment = environment(spec.chain_id(), &forks, &header);
+        let (cfg, block) = (&mut environment.cfg, &mut environment.block);
         block.number = block_overrides.number.unwrap_or(block.number);
         block.difficulty = block_overrides.difficulty.unwrap_or(block.difficulty);
         block.gas_limit = block_overrides.gas_limit.unwrap_or(block.gas_limit);
@@ -80,7 +81,7 @@ impl<'a, I> Machine<'a, I> {
             }
         }
         let control = Control::until(Instant::now().checked_add(*time_max).unwrap_or_else(Instant::now));
-        let evm = build(state, cfg, block, precompiles, inspector, control);
+        let evm = build(state, environment, precompiles, inspector, control);
         Ok(Self { evm, limit_ms: u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX) })
     }
 
