@@ -27,14 +27,17 @@ impl Target {
         Self { node, address }
     }
 
-    /// Sends bytes as they are and reads what comes until the server closes or is silent.
-    fn send(&self, bytes: &[u8]) -> std::io::Result<String> {
+    /// Sends bytes as they are and reads what comes until the server closes or is silent. `then_end`: closes its own
+    /// direction, which also calls off a request under way.
+    fn send(&self, bytes: &[u8], then_end: bool) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         stream.set_write_timeout(Some(ANSWER_MAX))?;
         // The server may refuse before it has read all.
         let _ = stream.write_all(bytes);
-        let _ = stream.shutdown(Shutdown::Write);
+        if then_end {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -45,7 +48,7 @@ impl Target {
             "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
             body.len()
         );
-        let answer = self.send(&[head.as_bytes(), body].concat())?;
+        let answer = self.send(&[head.as_bytes(), body].concat(), false)?;
         let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
         Ok((status, body))
@@ -142,7 +145,7 @@ async fn bytes_that_are_no_request_do_no_harm() {
     let mut target = Target::start(&folder).await;
     let mut verdicts = Verdicts::default();
     for (name, bytes) in no_requests() {
-        let answer = target.send(&bytes);
+        let answer = target.send(&bytes, true);
         let mut problem = answer.err().map(|error| format!("no connection: {error}"));
         if problem.is_none() {
             problem = target.problem().await;
@@ -211,7 +214,6 @@ fn broken_bodies() -> Vec<(String, Vec<u8>)> {
         br#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":"all"}"#.to_vec(),
     );
     add("parameters that are a number", br#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":1}"#.to_vec());
-    add("an id that is an object", br#"{"jsonrpc":"2.0","id":{"a":1},"method":"eth_chainId","params":[]}"#.to_vec());
     add("version 1", br#"{"jsonrpc":"1.0","id":1,"method":"eth_chainId","params":[]}"#.to_vec());
     add("version 3", br#"{"jsonrpc":"3.0","id":1,"method":"eth_chainId","params":[]}"#.to_vec());
     add("a version that is a number", br#"{"jsonrpc":2.0,"id":1,"method":"eth_chainId","params":[]}"#.to_vec());
