@@ -115,12 +115,14 @@ impl Node {
         let health = Health::new(storage.clone(), shutdown.clone());
         let heads = broadcast::Sender::new(HEADS_KEPT);
 
+        let pervade = spec.pervade().is_some();
         let context = RpcContext {
             spec,
             storage: storage.clone(),
             pool: pool.clone(),
             heads: heads.clone(),
-            accepts_transactions: matches!(role, Role::Producer { .. }),
+            // On an imported chain they wait in the pool, checked like anywhere else; a follower has nobody to hand them to.
+            accepts_transactions: matches!(role, Role::Producer { .. }) || !pervade,
             client_version: crate::client_version(),
             health: health.healthy_probe(),
             ready: health.ready_probe(),
