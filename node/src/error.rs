@@ -73,8 +73,8 @@ pub enum NodeError {
         number: u64,
         /// Its hash.
         hash: B256,
-        /// Field and reason.
-        source: BlockError,
+        /// Field and reason. Boxed: every result would be as large as it is.
+        source: Box<BlockError>,
     },
     /// A block could not be built.
     #[error("cannot propose block {number}: {source}")]
@@ -82,7 +82,7 @@ pub enum NodeError {
         /// Its number.
         number: u64,
         /// Why.
-        source: BlockError,
+        source: Box<BlockError>,
     },
     /// The database failed or is damaged.
     #[error("storage: {0}")]
@@ -124,10 +124,9 @@ impl NodeError {
     /// The disk or the data on it can no longer be trusted, or a part of the node is gone.
     pub fn is_fatal(&self) -> bool {
         match self {
-            Self::Storage(error)
-            | Self::Block { source: BlockError::Storage(error), .. }
-            | Self::Propose { source: BlockError::Storage(error), .. } => error.is_fatal(),
+            Self::Storage(error) => error.is_fatal(),
             Self::Pool(error) => error.is_fatal(),
+            Self::Block { source, .. } => matches!(&**source, BlockError::Storage(error) if error.is_fatal()),
             Self::Propose { .. } | Self::Stopped { .. } | Self::DamagedDirectory { .. } => true,
             _ => false,
         }
@@ -137,5 +136,25 @@ impl NodeError {
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { action, path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small_enough_to_be_in_every_result() {
+        assert!(size_of::<NodeError>() < 128, "{} bytes", size_of::<NodeError>());
+    }
+
+    #[test]
+    fn failed_disks_and_wrong_input_have_different_exit_codes() {
+        let stopped = || StorageError::Stopped { reason: "disk full".into() };
+        assert_eq!(NodeError::Storage(stopped()).exit_code(), 3);
+        let block = |source| NodeError::Block { number: 1, hash: B256::ZERO, source: Box::new(source) };
+        assert_eq!(block(BlockError::Storage(stopped())).exit_code(), 3);
+        assert_eq!(block(BlockError::Invalid { field: "stateRoot", reason: "other".into() }).exit_code(), 1);
+        assert_eq!(NodeError::Chain { reason: "none".into() }.exit_code(), 1);
     }
 }

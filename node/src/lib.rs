@@ -16,6 +16,8 @@
 //!
 //! What it does not do: it has no rules of its own about blocks (`evm-ext`), state (`storage`) or transactions
 //! (`txpool`), and it does not speak to other nodes yet.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -1,4 +1,5 @@
 //! A development node, end to end over HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod network;
 
 use alloy_primitives::{Address, B256};

@@ -1,4 +1,5 @@
 //! The binary as an operator sees it: start, signals, exit codes, keys.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,

@@ -19,6 +19,7 @@ use crate::{
     database::{Batch, Database, Purpose},
 };
 use alloy_primitives::U256;
+use std::sync::Arc;
 
 /// What history says about a key as of some block.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,46 +47,58 @@ pub(crate) fn past(database: &Database, key: &[u8], number: u64) -> Result<Past,
     Ok(past)
 }
 
-/// Adds a block's whole state update to `batch`: current records, their history, the marker.
-pub(crate) fn write_update(batch: &mut Batch<'_>, update: &StateUpdate) -> Result<(), StorageError> {
-    let mut writer = UpdateWriter { batch, number: update.number, index: Vec::new() };
-    for diff in &update.accounts {
-        let [before, after] = [&diff.before, &diff.after].map(|account| account.as_ref().map(encode_account));
-        writer.change(StateKey::Account(&diff.address), before.as_ref(), after.as_ref())?;
-    }
-    let encode = |value: &U256| if value.is_zero() { None } else { Some(encode_slot(value)) };
-    for diff in &update.storages {
-        for (slot, before, after) in &diff.slots {
-            let [before, after] = [before, after].map(encode);
-            writer.change(StateKey::Slot(&diff.address, slot), before.as_ref(), after.as_ref())?;
+/// Adds the state updates of successive blocks to `batch`: the history of each, the records as the last one leaves them,
+/// the marker.
+pub(crate) fn write_updates(batch: &mut Batch<'_>, group: &[Arc<StateUpdate>]) -> Result<(), StorageError> {
+    let mut rest = group;
+    while let Some((update, later)) = rest.split_first() {
+        let index = UpdateWriter { batch, number: update.number, later, index: Vec::new() }.write(update)?;
+        if !index.is_empty() {
+            batch.put(Column::HistoryIndex, &block_key(update.number), &index)?;
         }
-    }
-    for diff in &update.account_nodes {
-        writer.change(StateKey::Node(None, &diff.path), diff.before.as_ref(), diff.after.as_ref())?;
-    }
-    for diff in &update.storages {
-        for node in &diff.nodes {
-            let key = StateKey::Node(Some(&diff.owner), &node.path);
-            writer.change(key, node.before.as_ref(), node.after.as_ref())?;
+        for (hash, code) in &update.code {
+            batch.put(Column::Code, hash.as_slice(), code)?;
         }
+        batch.put(Column::Meta, meta::STATE, &block_key(update.number))?;
+        rest = later;
     }
-    let index = writer.index;
-    if !index.is_empty() {
-        batch.put(Column::HistoryIndex, &block_key(update.number), &index)?;
-    }
-    for (hash, code) in &update.code {
-        batch.put(Column::Code, hash.as_slice(), code)?;
-    }
-    batch.put(Column::Meta, meta::STATE, &block_key(update.number))
+    Ok(())
 }
 
 struct UpdateWriter<'a, 'b> {
     batch: &'a mut Batch<'b>,
     number: u64,
+    /// Updates in the same batch that come after this one.
+    later: &'a [Arc<StateUpdate>],
     index: Vec<u8>,
 }
 
 impl UpdateWriter<'_, '_> {
+    /// Answers the record of `history_index`.
+    fn write(mut self, update: &StateUpdate) -> Result<Vec<u8>, StorageError> {
+        for diff in &update.accounts {
+            let [before, after] = [&diff.before, &diff.after].map(|account| account.as_ref().map(encode_account));
+            self.change(StateKey::Account(&diff.address), before.as_ref(), after.as_ref())?;
+        }
+        let encode = |value: &U256| if value.is_zero() { None } else { Some(encode_slot(value)) };
+        for diff in &update.storages {
+            for (slot, before, after) in &diff.slots {
+                let [before, after] = [before, after].map(encode);
+                self.change(StateKey::Slot(&diff.address, slot), before.as_ref(), after.as_ref())?;
+            }
+        }
+        for node in &update.account_nodes {
+            self.change(StateKey::Node(None, &node.path), node.before.as_ref(), node.after.as_ref())?;
+        }
+        for diff in &update.storages {
+            for node in &diff.nodes {
+                let key = StateKey::Node(Some(&diff.owner), &node.path);
+                self.change(key, node.before.as_ref(), node.after.as_ref())?;
+            }
+        }
+        Ok(self.index)
+    }
+
     fn change<T: AsRef<[u8]>>(
         &mut self,
         key: StateKey<'_>,
@@ -93,7 +106,9 @@ impl UpdateWriter<'_, '_> {
         after: Option<&T>,
     ) -> Result<(), StorageError> {
         let mut bytes = key.with_kind();
-        self.batch.set(key.column(), &bytes[1..], after)?;
+        if !self.later.iter().any(|update| update.changes(key)) {
+            self.batch.set(key.column(), &bytes[1..], after)?;
+        }
         self.index.extend_from_slice(&bytes);
         bytes.extend_from_slice(&self.number.to_be_bytes());
         self.batch.put(Column::History, &bytes, before.map_or(&[], |before| before.as_ref()))

@@ -1,7 +1,10 @@
 //! [`StateUpdate`]: one block's effect on flat state and tries, ready to be written.
 use crate::{
     Account, AccountChange, StateChanges, StateReader, StateView, StorageError,
-    codec::account::{account_leaf, slot_leaf},
+    codec::{
+        account::{account_leaf, slot_leaf},
+        key::StateKey,
+    },
     trie::{NodeChange, NodeReader, update_trie},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
@@ -10,7 +13,7 @@ use rayon::prelude::*;
 use std::{collections::BTreeMap, mem::size_of_val};
 
 /// Accounts that one task of the thread pool takes at least: below that, handing over costs more than the work.
-const ACCOUNTS_PER_TASK_MIN: usize = 32;
+const ACCOUNTS_PER_TASK_MIN: usize = 128;
 
 /// One block's effect on flat state and tries, with what was there before.
 ///
@@ -82,6 +85,15 @@ impl StateUpdate {
         };
         let index = nodes.binary_search_by(|diff| diff.path.cmp(path)).ok()?;
         nodes.get(index).map(|diff| diff.after.as_ref())
+    }
+
+    /// Whether the block changed it.
+    pub(crate) fn changes(&self, key: StateKey<'_>) -> bool {
+        match key {
+            StateKey::Account(address) => self.account(address).is_some(),
+            StateKey::Slot(address, slot) => self.slot(address, slot).is_some(),
+            StateKey::Node(owner, path) => self.node(owner, path).is_some(),
+        }
     }
 
     /// What the block did to an account's storage.

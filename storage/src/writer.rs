@@ -1,24 +1,33 @@
-//! The background writer: takes state updates in order and writes each as one batch, without a sync.
+//! The background writer: takes state updates in order and writes some of them as one batch, without a sync.
 //!
 //! The log of RocksDB keeps order, so what survives a crash is a prefix: never a state without its block.
 //!
 //! ```text
-//! commit ──► queue (bounded by blocks and bytes) ──► raise writing_to ──► write ──► drop the layer
+//! commit ──► queue (bounded by blocks and bytes) ──► raise writing_to ──► write a group ──► drop its layers
 //! ```
+//! Blocks that follow each other quickly change the same accounts and the same upper trie nodes. So the writer lets a few
+//! come together: of a group only the last value of each key becomes the current one. Meanwhile the layers answer.
 use crate::{StateUpdate, StorageError, codec::key::block_key, codec::meta, columns::Column, history, store::Store};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
     collections::VecDeque,
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// Blocks whose state may be unwritten: what a start after a crash executes again at most, but one.
 pub(crate) const UNWRITTEN_BLOCKS_MAX: usize = 16;
 /// Memory of unwritten state. One block may exceed it alone.
 pub(crate) const UNWRITTEN_BYTES_MAX: usize = 128 << 20;
+/// Blocks that are written together, if they come quickly.
+const GROUP_BLOCKS_MAX: usize = 8;
+/// State that is written together; more is written at once.
+const GROUP_BYTES_MAX: usize = 16 << 20;
+/// A block that no other follows is written after this time. Also bounds what a start after a crash executes again.
+const GROUP_WAIT_MS: u64 = 100;
 /// Blocks whose history is deleted along with one written block: more than one, so that a shortened window is reached.
-const PRUNED_BLOCKS_PER_WRITE: usize = 4;
+const PRUNED_BLOCKS_PER_BLOCK: usize = 4;
 
 /// Updates on their way to the database.
 #[derive(Default)]
@@ -31,6 +40,8 @@ pub(crate) struct Queue {
 struct QueueState {
     pending: VecDeque<Arc<StateUpdate>>,
     bytes: usize,
+    /// Threads that wait for the writer: it must not wait for more blocks then.
+    waiting: usize,
     closing: bool,
     paused: bool,
 }
@@ -56,28 +67,56 @@ impl Queue {
 
     fn wait(&self, store: &Store, done: impl Fn(&QueueState) -> bool) -> Result<(), StorageError> {
         let mut state = self.state.lock();
-        while !done(&state) {
+        if done(&state) {
+            return Ok(());
+        }
+        state.waiting = state.waiting.saturating_add(1);
+        self.changed.notify_all();
+        let waited = self.wait_locked(&mut state, store, done);
+        state.waiting = state.waiting.saturating_sub(1);
+        waited
+    }
+
+    fn wait_locked(
+        &self,
+        state: &mut MutexGuard<'_, QueueState>,
+        store: &Store,
+        done: impl Fn(&QueueState) -> bool,
+    ) -> Result<(), StorageError> {
+        while !done(state) {
             store.database.check_writable("wait for the background writer")?;
-            self.changed.wait(&mut state);
+            self.changed.wait(state);
         }
         Ok(())
     }
 
-    /// The oldest update, when there is one; `None`: the writer shall end.
-    fn next(&self) -> Option<Arc<StateUpdate>> {
+    /// The oldest updates, when there are any; `None`: the writer shall end.
+    fn next(&self) -> Option<Vec<Arc<StateUpdate>>> {
         let mut state = self.state.lock();
         loop {
-            match state.pending.front() {
-                Some(update) if !state.paused => return Some(update.clone()),
-                _ if state.closing => return None,
-                _ => self.changed.wait(&mut state),
+            if state.pending.is_empty() || state.paused {
+                if state.closing {
+                    return None;
+                }
+                self.changed.wait(&mut state);
+                continue;
             }
+            let urgent = state.closing || state.waiting > 0;
+            let full = state.pending.len() >= GROUP_BLOCKS_MAX || state.bytes >= GROUP_BYTES_MAX;
+            if !urgent && !full {
+                let more = self.changed.wait_for(&mut state, Duration::from_millis(GROUP_WAIT_MS));
+                if !more.timed_out() || state.paused {
+                    continue;
+                }
+            }
+            return Some(state.pending.iter().take(GROUP_BLOCKS_MAX).cloned().collect());
         }
     }
 
-    fn written(&self) {
+    fn written(&self, group: &[Arc<StateUpdate>]) {
         let mut state = self.state.lock();
-        if let Some(update) = state.pending.pop_front() {
+        for update in group {
+            state.pending.pop_front();
             state.bytes = state.bytes.saturating_sub(update.bytes());
         }
         metrics::gauge!("pervade_storage_unwritten_blocks").set(state.pending.len() as f64);
@@ -128,29 +167,32 @@ impl Drop for Writer {
 
 fn run(store: &Store) {
     let mut prune_from = 0;
-    while let Some(update) = store.queue.next() {
-        if let Err(error) = write(store, &update, &mut prune_from) {
+    while let Some(group) = store.queue.next() {
+        if let Err(error) = write(store, &group, &mut prune_from) {
             store.database.fail(error.to_string());
             store.queue.wake();
             return;
         }
-        store.queue.written();
+        store.queue.written(&group);
     }
 }
 
-fn write(store: &Store, update: &StateUpdate, prune_from: &mut u64) -> Result<(), StorageError> {
-    let number = update.number;
+fn write(store: &Store, group: &[Arc<StateUpdate>], prune_from: &mut u64) -> Result<(), StorageError> {
+    let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(()) };
+    let number = last.number;
     let mut batch = store.database.batch();
-    history::write_update(&mut batch, update)?;
+    history::write_updates(&mut batch, group)?;
 
     let first_kept = store.options.history.first_kept(number);
     if first_kept > store.first_state.load(Ordering::SeqCst) {
         batch.put(Column::Meta, meta::FIRST_STATE, &block_key(first_kept))?;
         store.first_state.store(first_kept, Ordering::SeqCst);
     }
-    let first_state = store.first_state.load(Ordering::SeqCst);
-    if *prune_from <= first_state {
-        *prune_from = history::prune(&store.database, &mut batch, *prune_from, first_state, PRUNED_BLOCKS_PER_WRITE)?;
+    // What this batch adds is not there yet to be deleted.
+    let prunable = store.first_state.load(Ordering::SeqCst).min(first.number.saturating_sub(1));
+    if *prune_from <= prunable {
+        let blocks_max = PRUNED_BLOCKS_PER_BLOCK.saturating_mul(group.len());
+        *prune_from = history::prune(&store.database, &mut batch, *prune_from, prunable, blocks_max)?;
     }
 
     store.writing_to.store(number, Ordering::SeqCst);

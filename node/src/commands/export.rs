@@ -39,7 +39,7 @@ pub fn run(args: &ExportArgs) -> Result<(), NodeError> {
         let reason = format!("there are no blocks {first} to {last}: the head is block {}", storage.head().number());
         return Err(NodeError::Chain { reason });
     }
-    let failed = |e| NodeError::file("write", &args.file)(e);
+    let failed = |source: io::Error| NodeError::File { action: "write", path: args.file.clone(), source };
     if args.file == Path::new("-") {
         export(&storage, first, last, BufWriter::new(io::stdout().lock()))?.flush().map_err(failed)?;
     } else {

@@ -66,7 +66,7 @@ impl Ledger {
         let head = self.storage.head();
         let view = self.storage.latest_view();
         propose_block(&self.spec, head.header(), head.hash, &view, attributes, source)
-            .map_err(|source| NodeError::Propose { number: head.number().saturating_add(1), source })
+            .map_err(|e| NodeError::Propose { number: head.number().saturating_add(1), source: Box::new(e) })
     }
 
     /// Recovers the senders of a block that came from elsewhere. `known` answers for transactions whose sender is
@@ -81,7 +81,7 @@ impl Ledger {
         let number = block.header.number;
         // Recovery takes the block, so that what an error needs is taken first: the hash costs little beside it.
         let hash = block.header.hash_slow();
-        recover_block(block, known).map_err(|source| NodeError::Block { number, hash, source })
+        recover_block(block, known).map_err(|e| NodeError::Block { number, hash, source: Box::new(e) })
     }
 
     /// Checks a block as the child of the head, and executes it. Writes nothing.
@@ -90,7 +90,7 @@ impl Ledger {
     /// The block is invalid ([`NodeError::Block`] with field and reason), or the state cannot be read.
     pub fn validate(&self, block: Arc<RecoveredBlock>) -> Result<ExecutedBlock, NodeError> {
         let (number, hash) = (block.number(), block.hash);
-        self.validate_on_head(block).map_err(|source| NodeError::Block { number, hash, source })
+        self.validate_on_head(block).map_err(|e| NodeError::Block { number, hash, source: Box::new(e) })
     }
 
     fn validate_on_head(&self, block: Arc<RecoveredBlock>) -> Result<ExecutedBlock, BlockError> {

@@ -56,3 +56,24 @@ fn an_empty_block_writes_a_handful_of_records() {
     let (_, after) = chain.storage().io_counts();
     assert_eq!(after - before, 5, "header, number, body, head; state");
 }
+
+#[test]
+fn blocks_that_come_together_write_current_records_once() {
+    let puts = |together: bool| {
+        let chain = Chain::new(HistoryMode::Archive);
+        let storage = chain.storage();
+        storage.pause_background_writer(together);
+        for nonce in 1..=8 {
+            storage.commit(block(storage, &changes(0..TOUCHED, nonce), Vec::new())).unwrap();
+            if !together {
+                storage.sync().unwrap();
+            }
+        }
+        storage.pause_background_writer(false);
+        storage.sync().unwrap();
+        storage.io_counts().1
+    };
+    let (alone, together) = (puts(false), puts(true));
+    // Of the eight times that each account and each node is written, seven are history only.
+    assert!(together < alone - 7 * TOUCHED, "{alone} records alone, {together} together");
+}

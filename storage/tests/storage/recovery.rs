@@ -87,7 +87,9 @@ fn log_file(chain: &Chain) -> PathBuf {
 #[test]
 fn a_torn_tail_of_unsynced_state_costs_only_the_state() {
     let mut chain = Chain::new(HistoryMode::Archive);
-    busy(&mut chain, 5);
+    busy(&mut chain, 4);
+    chain.storage().sync().unwrap();
+    busy(&mut chain, 1);
     chain.storage().sync().unwrap();
     let killed = tempfile::tempdir().unwrap();
     copy_directory(chain.dir.path(), killed.path());
