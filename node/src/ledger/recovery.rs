@@ -25,8 +25,11 @@ pub fn replay_lost_state(spec: &ChainSpec, storage: &Storage) -> Result<u64, Nod
         let merged = is_merged_after(spec, before);
         let view = storage.view_at(parent)?;
         let hash = block.hash;
-        let executed = execute_block(spec, &view, block, merged, after)
-            .map_err(|e| NodeError::Block { number, hash, source: Box::new(e) })?;
+        let executed = execute_block(spec, &view, block, merged, after).map_err(|e| NodeError::Block {
+            number,
+            hash,
+            source: Box::new(e),
+        })?;
         storage.replay(executed)?;
         replayed += 1;
     }
