@@ -28,10 +28,11 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
 }
 
 fn transaction(api: &Api, hash: &B256) -> Result<Json, RpcError> {
+    // The pool first: it lets go of a transaction after the block that has it is stored, so that one of the two knows it.
+    let pooled = api.pool().get(hash);
     if let Some(at) = api.storage().transaction_location(hash)? {
         return transaction_at(api, at);
     }
-    let pooled = api.pool().get(hash);
     json(&pooled.as_ref().map(|pooled| TransactionJson {
         transaction: &pooled.transaction,
         sender: pooled.sender,
