@@ -1,0 +1,1 @@
+//! The chain's hands: HTTP, MQTT, AMQP, CoAP and IPFS bindings.

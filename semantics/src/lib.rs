@@ -1,0 +1,1 @@
+//! Exact numbers, units, payload formats and mappings: what devices say, in one canonical form.
