@@ -15,7 +15,7 @@ use crate::{
     database::{Batch, Database},
     trie::{NodeReader, update_trie},
 };
-use alloy_consensus::constants::KECCAK_EMPTY;
+use alloy_consensus::{BlockBody, constants::KECCAK_EMPTY};
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
@@ -38,9 +38,8 @@ pub(crate) fn write(database: &Database, spec: &ChainSpec) -> Result<(), Storage
         return Err(StorageError::GenesisState { expected: header.state_root, computed });
     }
     let hash = spec.genesis_hash();
-    let mut block = Block::default();
-    block.header = header.clone();
-    block.body.withdrawals = header.withdrawals_root.map(|_| Withdrawals::default());
+    let withdrawals = header.withdrawals_root.map(|_| Withdrawals::default());
+    let block = Block { header: header.clone(), body: BlockBody { withdrawals, ..Default::default() } };
     let executed = ExecutedBlock {
         block: Arc::new(RecoveredBlock { hash, block, senders: Vec::new() }),
         receipts: Arc::default(),

@@ -1,5 +1,7 @@
 //! [`Storage`]: one data directory.
-use crate::{ExecutedBlock, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store, writer::Writer};
+use crate::{
+    ExecutedBlock, HistoryMode, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store, writer::Writer,
+};
 use alloy_primitives::B256;
 use crossbeam_channel::{Receiver, bounded};
 use pervade_chainspec::ChainSpec;
@@ -105,6 +107,11 @@ impl Storage {
     /// First block whose state is kept.
     pub fn first_state(&self) -> u64 {
         self.store().first_state.load(Ordering::SeqCst)
+    }
+
+    /// How much historical state is kept.
+    pub fn history(&self) -> HistoryMode {
+        self.store().options.history
     }
 
     /// Hash of block 0.

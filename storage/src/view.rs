@@ -116,7 +116,7 @@ impl StateView {
         if self.may_be_past() {
             let prefix = [&[KIND_STORAGE_NODE], owner.as_slice()].concat();
             history::keys_changed_since(&self.store.database, &prefix, self.number, |key| {
-                add(&key[1 + B256::len_bytes()..])
+                key.get(prefix.len()..).map_or(Ok(()), &mut add)
             })?;
         }
         for diff in self.tip.layers_to(self.number).filter_map(|layer| layer.storage_of_owner(owner)) {

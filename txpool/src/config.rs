@@ -3,6 +3,9 @@
 /// Largest encoded transaction, bytes (geth's limit: four slots of 32 KiB).
 pub const TRANSACTION_BYTES_MAX: usize = 128 * 1024;
 
+/// Largest encoded blob transaction with its blobs, bytes (geth's limit): six blobs of 128 KiB and their proofs fit.
+pub const BLOB_TRANSACTION_BYTES_MAX: usize = 1024 * 1024;
+
 /// Largest lifetime a configuration may ask for, seconds: a year. Keeps additions to clocks far from overflow.
 pub const QUEUED_LIFETIME_S_MAX: u64 = 365 * 24 * 3600;
 

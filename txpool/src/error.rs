@@ -32,6 +32,29 @@ pub enum PoolError {
         /// The limit.
         limit: usize,
     },
+    /// A blob transaction came without its blobs (EIP-4844, networking).
+    #[error("missing sidecar in blob transaction")]
+    BlobsMissing,
+    /// A blob transaction must have at least one blob (EIP-4844).
+    #[error("blobless blob transaction")]
+    NoBlobs,
+    /// More blobs than a transaction may have (EIP-7594).
+    #[error("too many blobs in transaction: have {count}, permitted {limit}")]
+    TooManyBlobs {
+        /// The transaction's.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The blobs are not those that the transaction names.
+    #[error("invalid blobs: {reason}")]
+    InvalidBlobs {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A blob transaction offers nothing for its blobs.
+    #[error("transaction gas price below minimum: blob fee cap 0, minimum needed 1")]
+    BlobFeeTooLow,
     /// A legacy transaction without a chain id (EIP-155).
     #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
     Unprotected,
@@ -197,6 +220,10 @@ impl PoolError {
             self,
             Self::Storage(_) | Self::Journal { .. } | Self::JournalDamaged { .. } | Self::JournalVersion { .. }
         )
+    }
+
+    pub(crate) fn no_blob_transactions() -> Self {
+        Self::TypeNotSupported { detail: ": this network takes no blob transactions".into() }
     }
 
     /// The same journal failure, for one more caller that waited for it.

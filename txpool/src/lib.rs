@@ -24,6 +24,7 @@
 //! Gossip; blob transactions; geth's limit of one transaction for accounts with a delegation (a block that empties
 //! such an account makes its transactions wait here). Blocks are final, so nothing ever comes back from one.
 mod best;
+mod blobs;
 mod config;
 mod error;
 mod head;
@@ -37,7 +38,7 @@ mod tests;
 mod transaction;
 
 pub use best::BestTransactions;
-pub use config::{PoolConfig, QUEUED_LIFETIME_S_MAX, TRANSACTION_BYTES_MAX};
+pub use config::{BLOB_TRANSACTION_BYTES_MAX, PoolConfig, QUEUED_LIFETIME_S_MAX, TRANSACTION_BYTES_MAX};
 pub use error::PoolError;
 pub use journal::Ticket;
 pub use pool::{PoolContent, PoolStatus, TxPool};

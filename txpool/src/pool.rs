@@ -5,9 +5,10 @@ use crate::{
     journal::{JournalEntry, JournalFile, JournalWriter, LiveTransactions, Ticket},
     rules::NextBlockRules,
     state::{Insertion, Origin, PoolState},
-    transaction::decode,
+    transaction::{Received, decode, receive},
 };
 use alloy_consensus::transaction::SignerRecoverable;
+use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes};
 use parking_lot::Mutex;
 use pervade_chainspec::{ChainSpec, params::SYSTEM_ACCOUNT};
@@ -55,6 +56,8 @@ pub struct TxPool {
 pub(crate) struct PoolInner {
     state: Arc<Mutex<PoolState>>,
     chain: Box<dyn Chain>,
+    /// A matter of the chain, not of the block.
+    takes_blobs: bool,
     events: broadcast::Sender<PooledTransaction>,
     offers: Notify,
     expired_at: Mutex<Instant>,
@@ -95,6 +98,7 @@ impl TxPool {
     /// Starts the journal's thread.
     pub(crate) fn start(chain: Box<dyn Chain>, state: PoolState, file: JournalFile) -> Result<Self, PoolError> {
         let inner = Arc::new(PoolInner {
+            takes_blobs: state.rules().takes_blobs,
             state: Arc::new(Mutex::new(state)),
             chain,
             events: broadcast::channel(PENDING_EVENTS_MAX).0,
@@ -107,7 +111,8 @@ impl TxPool {
         Ok(Self { inner })
     }
 
-    /// Decodes, validates against the head, and adds an EIP-2718 encoded transaction. When the future is done with
+    /// Decodes, validates against the head, and adds an EIP-2718 encoded transaction (one with blobs in its network
+    /// form, EIP-4844). When the future is done with
     /// `Ok`, the journal has it on disk. Concurrent calls share one sync: whoever has many transactions must not
     /// wait for one before handing in the next (see [`Self::submit_all`]).
     ///
@@ -141,7 +146,7 @@ impl TxPool {
         let inner = &*self.inner;
         let journal = inner.journal()?;
         journal.failed()?;
-        let (transaction, hash) = decode(encoded)?;
+        let Received { transaction, hash, blobs } = receive(encoded, inner.takes_blobs)?;
         let rules = {
             let state = inner.state.lock();
             if state.get(&hash).is_some() {
@@ -154,6 +159,15 @@ impl TxPool {
         if sender == SYSTEM_ACCOUNT {
             return Err(PoolError::SystemAccount { sender });
         }
+        // The pool keeps and journals a blob transaction without its blobs.
+        let without_blobs = match blobs {
+            Some(blobs) => {
+                blobs.check()?;
+                Some(transaction.encoded_2718())
+            }
+            None => None,
+        };
+        let encoded = without_blobs.as_deref().unwrap_or(encoded);
         let transaction = PooledTransaction::new(transaction, hash, sender, encoded.len(), Instant::now());
         let promoted = inner.insert(&transaction)?;
         let ticket = journal.push(&sender, encoded);

@@ -3,7 +3,7 @@ use crate::PoolError;
 use alloy_consensus::{Header, Transaction as _};
 use alloy_eips::{
     Typed2718,
-    eip2718::{EIP1559_TX_TYPE_ID, EIP2930_TX_TYPE_ID, EIP7702_TX_TYPE_ID, LEGACY_TX_TYPE_ID},
+    eip2718::{EIP1559_TX_TYPE_ID, EIP2930_TX_TYPE_ID, EIP4844_TX_TYPE_ID, EIP7702_TX_TYPE_ID, LEGACY_TX_TYPE_ID},
     eip7825::MAX_TX_GAS_LIMIT_OSAKA,
 };
 use alloy_primitives::U256;
@@ -19,6 +19,8 @@ use revm::{
 pub(crate) struct NextBlockRules {
     pub(crate) chain_id: u64,
     pub(crate) fork: SpecId,
+    /// Blob transactions are taken: on Ethereum's own chains.
+    pub(crate) takes_blobs: bool,
     pub(crate) gas_params: GasParams,
     /// Wei per gas; `None` before London.
     pub(crate) base_fee: Option<u64>,
@@ -44,6 +46,7 @@ impl NextBlockRules {
         Self {
             chain_id: spec.chain_id(),
             fork,
+            takes_blobs: spec.pervade().is_none(),
             gas_params: GasParams::new_spec(fork),
             base_fee: spec.next_base_fee(head, forks),
             gas_limit: head.gas_limit,
@@ -79,6 +82,9 @@ impl NextBlockRules {
         if tip < self.min_tip {
             return Err(PoolError::TipTooLow { tip, needed: self.min_tip });
         }
+        if transaction.max_fee_per_blob_gas() == Some(0) {
+            return Err(PoolError::BlobFeeTooLow);
+        }
         if transaction.authorization_list().is_some_and(<[_]>::is_empty) {
             return Err(PoolError::NoAuthorizations);
         }
@@ -90,10 +96,9 @@ impl NextBlockRules {
             LEGACY_TX_TYPE_ID => return Ok(()),
             EIP2930_TX_TYPE_ID => (SpecId::BERLIN, "Berlin"),
             EIP1559_TX_TYPE_ID => (SpecId::LONDON, "London"),
+            EIP4844_TX_TYPE_ID if self.takes_blobs => (SpecId::CANCUN, "Cancun"),
             EIP7702_TX_TYPE_ID => (SpecId::PRAGUE, "Prague"),
-            _ => {
-                return Err(PoolError::TypeNotSupported { detail: ": this network takes no blob transactions".into() });
-            }
+            _ => return Err(PoolError::no_blob_transactions()),
         };
         if self.fork.is_enabled_in(since) {
             return Ok(());

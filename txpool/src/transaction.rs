@@ -1,5 +1,8 @@
 //! A transaction as the pool keeps it, and how its bytes are read.
-use crate::{PoolError, TRANSACTION_BYTES_MAX};
+use crate::{
+    PoolError, TRANSACTION_BYTES_MAX,
+    blobs::{self, Blobs},
+};
 use alloy_consensus::{EthereumTxEnvelope, Signed, Transaction as _};
 use alloy_eips::eip2718::{Decodable2718, EIP4844_TX_TYPE_ID, Encodable2718};
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -26,13 +29,15 @@ pub struct PooledTransaction {
     pub(crate) fee_cap: u128,
     /// Tip cap, wei per gas; the gas price of those without one.
     pub(crate) tip_cap: u128,
-    /// The most it can take from its sender: gas limit times fee cap, and value; saturating.
+    /// The most it can take from its sender: gas limit times fee cap, the same for blobs, and value; saturating.
     pub(crate) cost: U256,
 }
 
 impl PooledTransaction {
     pub(crate) fn new(transaction: Transaction, hash: B256, sender: Address, bytes: usize, arrived: Instant) -> Self {
         let fee_cap = transaction.max_fee_per_gas();
+        let blob_cost = U256::from(transaction.blob_gas_used().unwrap_or(0))
+            .saturating_mul(U256::from(transaction.max_fee_per_blob_gas().unwrap_or(0)));
         Self {
             hash,
             sender,
@@ -44,6 +49,7 @@ impl PooledTransaction {
             tip_cap: transaction.max_priority_fee_per_gas().unwrap_or(fee_cap),
             cost: U256::from(fee_cap)
                 .saturating_mul(U256::from(transaction.gas_limit()))
+                .saturating_add(blob_cost)
                 .saturating_add(transaction.value()),
             transaction: Arc::new(transaction),
         }
@@ -60,19 +66,41 @@ impl PooledTransaction {
     }
 }
 
-/// Reads an EIP-2718 encoded transaction, all of `encoded`, and its hash.
+/// A transaction as a client hands it in.
+pub(crate) struct Received {
+    pub(crate) transaction: Transaction,
+    pub(crate) hash: B256,
+    /// What came with a blob transaction, still to be checked.
+    pub(crate) blobs: Option<Blobs>,
+}
+
+/// Reads what a client hands in, all of `encoded`: an EIP-2718 encoded transaction, a blob transaction with its blobs.
 ///
 /// # Errors
-/// Oversized, blob (their sidecars are not read at all), unknown type, trailing or non-canonical bytes.
+/// Oversized, a blob transaction where none are taken, unknown type, trailing or non-canonical bytes.
+pub(crate) fn receive(encoded: &[u8], takes_blobs: bool) -> Result<Received, PoolError> {
+    if !matches!(encoded, [EIP4844_TX_TYPE_ID, _, ..]) {
+        let (transaction, hash) = decode(encoded)?;
+        return Ok(Received { transaction, hash, blobs: None });
+    }
+    if !takes_blobs {
+        return Err(PoolError::no_blob_transactions());
+    }
+    let (signed, blobs) = blobs::decode(encoded)?;
+    let hash = *signed.hash();
+    Ok(Received { transaction: EthereumTxEnvelope::Eip4844(signed), hash, blobs: Some(blobs) })
+}
+
+/// Reads an EIP-2718 encoded transaction, all of `encoded`, and its hash. A blob transaction comes without its blobs.
+///
+/// # Errors
+/// Oversized, unknown type, trailing or non-canonical bytes.
 pub(crate) fn decode(encoded: &[u8]) -> Result<(Transaction, B256), PoolError> {
     if encoded.len() > TRANSACTION_BYTES_MAX {
         return Err(PoolError::Oversized { bytes: encoded.len(), limit: TRANSACTION_BYTES_MAX });
     }
     match encoded {
         [] | [0..=0x7f] => return Err(PoolError::TooShort),
-        [EIP4844_TX_TYPE_ID, ..] => {
-            return Err(PoolError::TypeNotSupported { detail: ": this network takes no blob transactions".into() });
-        }
         [0 | 5..=0x7f, ..] => return Err(PoolError::TypeNotSupported { detail: String::new() }),
         _ => {}
     }

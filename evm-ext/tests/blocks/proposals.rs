@@ -27,6 +27,9 @@ fn field(result: Result<(), BlockError>) -> &'static str {
     }
 }
 
+/// Makes one field of a block wrong.
+type Breakage = fn(&mut Block);
+
 #[test]
 fn a_proposal_is_what_validators_compute() {
     let network = Network::new(BaseFeeRule::default());
@@ -117,7 +120,7 @@ fn every_header_field_is_checked() {
     let (proposal, _) = network.propose([transfer(0, 1)]);
     let good = proposal.executed.block.block.clone();
     check(&network, good.clone()).unwrap();
-    let broken: [(&str, fn(&mut Block)); 19] = [
+    let broken: [(&str, Breakage); 19] = [
         ("number", |block| block.header.number += 1),
         ("timestamp", |block| block.header.timestamp -= 1),
         ("gasLimit", |block| block.header.gas_limit += 1),

@@ -66,7 +66,7 @@ pub fn extend(ledger: &Ledger, network: &DevNetwork, last: u64) {
         let head = ledger.head();
         let transaction = transfer(from, head.number(), to);
         let hash = *transaction.tx_hash();
-        let transaction = Transaction::try_from(transaction).unwrap();
+        let transaction = Transaction::from(transaction);
         let candidate = ProposalTransaction { transaction: Arc::new(transaction), hash, sender: from.address() };
         let attributes = ProposalAttributes {
             timestamp: head.header().timestamp + 1,

@@ -1,6 +1,7 @@
 //! `eth_`: one file for each group of methods.
 mod blocks;
 mod call;
+mod capabilities;
 mod chain;
 mod fees;
 mod filters;
@@ -19,6 +20,7 @@ use jsonrpsee::server::RegisterMethodError;
 
 pub(crate) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     chain::register(module)?;
+    capabilities::register(module)?;
     blocks::register(module)?;
     transactions::register(module)?;
     state::register(module)?;

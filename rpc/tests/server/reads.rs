@@ -18,6 +18,21 @@ async fn a_node_says_which_chain_and_program_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn routers_learn_what_the_node_has() {
+    let node = Node::start().await;
+    let found = node.call("eth_capabilities", json!([])).await;
+    let head = node.storage.head();
+    assert_eq!(found["head"], json!({"number": format!("{:#x}", head.number()), "hash": head.hash}));
+    for resource in ["state", "stateproofs"] {
+        let window = json!({"type": "window", "retentionBlocks": "0x2710"});
+        assert_eq!(found[resource], json!({"disabled": false, "oldestBlock": "0x0", "deleteStrategy": window}));
+    }
+    for resource in ["tx", "logs", "receipts", "blocks"] {
+        assert_eq!(found[resource], json!({"disabled": false, "oldestBlock": "0x0"}));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_is_seen_in_pool_block_and_state() {
     let node = Node::start().await;
     let hash = node.send(node.transfer(0)).await;

@@ -309,10 +309,10 @@ impl Check<'_> {
             let mut leaves = Vec::new();
             self.database.for_each(Column::Accounts, &[], |key, record| {
                 let hash = keccak256(key);
-                if u64::from(hash[0]).checked_div(width) == Some(pass) {
-                    if let Ok(account) = decode_account(record) {
-                        leaves.push((hash, account)); // what does not decode is reported already
-                    }
+                if u64::from(hash[0]).checked_div(width) == Some(pass)
+                    && let Ok(account) = decode_account(record)
+                {
+                    leaves.push((hash, account)); // what does not decode is reported already
                 }
                 Ok(true)
             })?;

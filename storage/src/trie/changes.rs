@@ -107,5 +107,5 @@ impl Outcome {
 
 /// By path; stable, because it then only merges runs where subtries were sorted before.
 pub(super) fn sort(events: &mut [(Nibbles, NodeEvent)]) {
-    events.sort_by(|a, b| a.0.cmp(&b.0));
+    events.sort_by_key(|event| event.0);
 }

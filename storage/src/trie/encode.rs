@@ -64,7 +64,7 @@ fn hex_prefix(out: &mut Vec<u8>, nibbles: &Nibbles, is_leaf: bool) {
         out.push(EMPTY_STRING_CODE.saturating_add(pairs.saturating_add(1) as u8));
     }
     let flag = if is_leaf { 0x20 } else { 0x00 };
-    if nibbles.len() % 2 == 0 {
+    if nibbles.len().is_multiple_of(2) {
         out.push(flag);
         out.extend_from_slice(&nibbles.pack());
     } else {

@@ -13,6 +13,9 @@ pub struct WalkedTrie {
     pub stored_nodes: u64,
 }
 
+/// Called with a leaf's path and value.
+type Visit<'v> = dyn FnMut(&Nibbles, &[u8]) -> Result<(), StorageError> + 'v;
+
 /// Calls `visit` with each key's path and value, in ascending order, and checks that every node is what its parent
 /// names, up to `root`.
 ///
@@ -23,7 +26,7 @@ pub fn visit_leaves(
     reader: &dyn NodeReader,
     owner: Option<&B256>,
     root: B256,
-    visit: &mut dyn FnMut(&Nibbles, &[u8]) -> Result<(), StorageError>,
+    visit: &mut Visit<'_>,
 ) -> Result<WalkedTrie, StorageError> {
     let mut walk = Walk { source: NodeSource::new(reader, owner), visit, walked: WalkedTrie::default() };
     if root != EMPTY_ROOT_HASH {
@@ -34,7 +37,7 @@ pub fn visit_leaves(
 
 struct Walk<'w> {
     source: NodeSource<'w>,
-    visit: &'w mut dyn FnMut(&Nibbles, &[u8]) -> Result<(), StorageError>,
+    visit: &'w mut Visit<'w>,
     walked: WalkedTrie,
 }
 

@@ -76,7 +76,7 @@ fn a_check_tells_how_far_it_is() {
     assert_eq!(report.problems, Vec::<String>::new());
     assert_eq!((report.headers, report.bodies, report.accounts), (21, 4, 2));
     for stage in [CheckStage::Blocks, CheckStage::Trie] {
-        let last = seen.iter().filter(|progress| progress.stage == stage).next_back().unwrap();
+        let last = seen.iter().rfind(|progress| progress.stage == stage).unwrap();
         assert_eq!(last.done, last.total);
     }
 }

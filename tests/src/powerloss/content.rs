@@ -210,7 +210,7 @@ mod tests {
         let found = outcomes(&current, 0, &events);
         assert!(found.iter().all(|bytes| bytes.starts_with(b"head")));
         assert!(found.iter().any(|bytes| bytes == b"head"));
-        assert!(found.iter().any(|bytes| *bytes == current));
+        assert!(found.contains(&current));
         assert!(found.iter().any(|bytes| bytes.len() == current.len() && bytes.ends_with(&[0; 100])));
         assert!(found.iter().any(|bytes| bytes.len() > 4 && bytes.len() < current.len()));
     }

@@ -1,4 +1,5 @@
 //! What the tests share: keys, transactions, rules and a chain in memory.
+mod blobs;
 mod journal;
 mod model;
 mod pool;
@@ -27,11 +28,17 @@ pub(super) fn rules_of(fork: SpecId) -> NextBlockRules {
     NextBlockRules {
         chain_id: CHAIN_ID,
         fork,
+        takes_blobs: false,
         gas_params: GasParams::new_spec(fork),
         base_fee: Some(0),
         gas_limit: BLOCK_GAS,
         min_tip: 0,
     }
+}
+
+/// Of one of Ethereum's own chains.
+pub(super) fn rules_with_blobs(fork: SpecId) -> NextBlockRules {
+    NextBlockRules { takes_blobs: true, ..rules_of(fork) }
 }
 
 pub(super) fn config() -> PoolConfig {

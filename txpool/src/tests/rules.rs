@@ -1,6 +1,9 @@
 //! Each rule at its limit and one past it, with the words that clients know.
 use super::*;
-use crate::{TRANSACTION_BYTES_MAX, transaction::decode};
+use crate::{
+    TRANSACTION_BYTES_MAX,
+    transaction::{decode, receive},
+};
 use alloy_consensus::{TxEip2930, TxEip7702};
 use alloy_eips::{
     eip2930::{AccessList, AccessListItem},
@@ -48,7 +51,10 @@ fn what_is_no_transaction_is_named() {
     assert_eq!(message(decode(&[2])), "typed transaction too short");
     assert_eq!(message(decode(&[9, 0xc0])), "transaction type not supported");
     assert_eq!(message(decode(&[0, 0xc0])), "transaction type not supported");
-    assert_eq!(message(decode(&[3, 0xc0])), "transaction type not supported: this network takes no blob transactions");
+    assert_eq!(
+        message(receive(&[3, 0xc0], false).map(|_| ())),
+        "transaction type not supported: this network takes no blob transactions"
+    );
 }
 
 #[test]

@@ -23,8 +23,11 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(1u8.., 1..2), vec(any::<u8>(), 1..6), vec(any::<u8>(), 28..40), vec(any::<u8>(), 60..120)]
 }
 
+/// Changes by key, and by position among the keys that are there.
+type Batch = (BTreeMap<B256, Option<Vec<u8>>>, Vec<(usize, Option<Vec<u8>>)>);
+
 /// A batch: some keys of its own, and some that are there already (chosen by index).
-fn batch() -> impl Strategy<Value = (BTreeMap<B256, Option<Vec<u8>>>, Vec<(usize, Option<Vec<u8>>)>)> {
+fn batch() -> impl Strategy<Value = Batch> {
     let fresh = proptest::collection::btree_map(key(), option::weighted(0.8, value()), 0..12);
     (fresh, vec((any::<usize>(), option::weighted(0.3, value())), 0..12))
 }
