@@ -85,6 +85,42 @@ pub const BASE_FEE_ELASTICITY: u64 = 2;
 /// EIP-1559: the base fee changes by at most one part in this many a block.
 pub const BASE_FEE_MAX_CHANGE_DENOMINATOR: u64 = 8;
 
+// --- Governance -----------------------------------------------------------------------------------------
+
+/// What is enacted in block N holds from block N + this: the header of N + 1 already names the set that decides N + 2.
+pub const ENACTMENT_DELAY_BLOCKS: u64 = 2;
+/// A block's changes of the validator set stay within the set's power divided by this: whoever trusts more than two
+/// thirds of a set still knows more than a third of the next one.
+pub const POWER_CHANGE_DIVISOR: u64 = 3;
+/// Sets with fewer validators may change as they like: a third of three would be less than one of them.
+pub const POWER_CHANGE_VALIDATORS_MIN: usize = 4;
+/// Longest life of a proposal, seconds: 30 days.
+pub const PROPOSAL_SECONDS_MAX: u64 = 30 * 86_400;
+/// Arguments of a proposal, bytes. The longest action takes 256.
+pub const PROPOSAL_ARGUMENTS_BYTES_MAX: usize = 1_024;
+/// Entries of a page of a list that a precompile answers with.
+pub const PAGE_ENTRIES_MAX: usize = 256;
+/// Gateways of the chain. A thing without gateways of its own is served by all of them.
+pub const GATEWAYS_MAX: usize = 64;
+/// A fork is scheduled at least so long ahead, seconds: operators need the time to upgrade.
+pub const FORK_NOTICE_SECONDS_MIN: u64 = 3_600;
+/// Permission: may send transactions.
+pub const PERMISSION_SEND: u8 = 1;
+/// Permission: may create contracts.
+pub const PERMISSION_DEPLOY: u8 = 1 << 1;
+/// Permission: may register things.
+pub const PERMISSION_REGISTER: u8 = 1 << 2;
+/// Every permission that a vote can give.
+pub const PERMISSIONS_ALL: u8 = PERMISSION_SEND | PERMISSION_DEPLOY | PERMISSION_REGISTER;
+/// Largest fetch fee, wei: an ether. It is paid per request, whatever the answer.
+pub const FETCH_FEE_MAX: u64 = 1_000_000_000_000_000_000;
+/// How long the result of a parked callback is kept, seconds: 7 days, unless governance says otherwise.
+pub const PARKED_SECONDS_DEFAULT: u64 = 7 * 86_400;
+/// Shortest such time, seconds: an hour.
+pub const PARKED_SECONDS_MIN: u64 = 3_600;
+/// Longest such time, seconds: 30 days.
+pub const PARKED_SECONDS_MAX: u64 = 30 * 86_400;
+
 // --- Genesis --------------------------------------------------------------------------------------------
 
 /// Size of a genesis file, bytes: five million accounts fit.
@@ -113,4 +149,6 @@ const _: () = {
     assert!(BASE_FEE_ELASTICITY > 0 && BASE_FEE_MAX_CHANGE_DENOMINATOR > 0);
     assert!(BLOBS_PER_BLOCK_MAX < u64::MAX / (1 << 20), "blob gas fits 64 bits with room");
     assert!(DEV_CHAIN_ID <= CHAIN_ID_MAX);
+    assert!(POWER_CHANGE_DIVISOR > 0 && ENACTMENT_DELAY_BLOCKS >= 2);
+    assert!(PARKED_SECONDS_MIN <= PARKED_SECONDS_DEFAULT && PARKED_SECONDS_DEFAULT <= PARKED_SECONDS_MAX);
 };

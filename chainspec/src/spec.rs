@@ -6,7 +6,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read, path::Path, sync::Arc};
 
 /// A chain: what its genesis file says, checked. Cheap to share in an `Arc`.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct ChainSpec {
     header: Header,
     hash: B256,
     forks: ForkSchedule,
-    pervade: Option<PervadeConfig>,
+    pervade: Option<Arc<PervadeConfig>>,
 }
 
 impl ChainSpec {
@@ -71,7 +71,7 @@ impl ChainSpec {
         let rule = pervade.as_ref().map(|pervade| pervade.base_fee);
         let header = header::genesis_header(&genesis, &forks, rule)?;
         let hash = header.hash_slow();
-        Ok(Self { genesis, header, hash, forks, pervade })
+        Ok(Self { genesis, header, hash, forks, pervade: pervade.map(Arc::new) })
     }
 
     /// EIP-155 chain id.
@@ -101,7 +101,12 @@ impl ChainSpec {
 
     /// Pervade's own section; `None` for a plain Ethereum genesis, which is imported and served read-only.
     pub fn pervade(&self) -> Option<&PervadeConfig> {
-        self.pervade.as_ref()
+        self.pervade.as_deref()
+    }
+
+    /// As [`Self::pervade`], to keep.
+    pub fn pervade_shared(&self) -> Option<Arc<PervadeConfig>> {
+        self.pervade.clone()
     }
 
     /// The chain's forks.

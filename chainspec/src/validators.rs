@@ -41,6 +41,14 @@ pub fn encode_validator_set(validators: &[ValidatorConfig]) -> Vec<u8> {
     bytes
 }
 
+/// Whether these may decide blocks: their number, accounts, keys and powers, and that nobody stands there twice.
+///
+/// # Errors
+/// Which validator is wrong, and why.
+pub fn check_validator_set(validators: &[ValidatorConfig]) -> Result<(), String> {
+    check(validators, "validators").map_err(|refusal| format!("{}: {}", refusal.field, refusal.reason))
+}
+
 /// Checks number, keys, powers and that nobody stands there twice. `path` is the list's place in the file.
 pub(crate) fn check(validators: &[ValidatorConfig], path: &str) -> Result<(), Refusal> {
     if validators.is_empty() {

@@ -35,7 +35,7 @@ mod header;
 #[cfg(test)]
 mod memory_state;
 mod net_gas_metering;
-mod precompiles;
+pub mod precompiles;
 mod propose;
 mod recover;
 mod requests;
@@ -57,7 +57,6 @@ pub use evm::{Control, PervadeContext, PervadeEvm};
 pub use execute::execute_block;
 pub use executor::{BlockExecutor, BlockOutcome, TransactionError};
 pub use header::{check_transaction_form, is_merged_after, validate_block};
-pub use precompiles::{Precompile, PrecompileCall, PrecompileError, PrecompileHost, PrecompileOutput, PrecompileSet};
 pub use propose::{Proposal, ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
 pub use recover::{recover_block, recover_senders};
 pub use state::{BlockState, StateError};

@@ -8,9 +8,10 @@
 use crate::code_cache::CodeCache;
 use alloy_consensus::EMPTY_ROOT_HASH;
 use alloy_primitives::{
-    Address, B256, KECCAK256_EMPTY, U256,
+    Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256,
     map::{AddressMap, B256Map, Entry},
 };
+use pervade_chainspec::params::PRECOMPILE_ADDRESSES;
 use pervade_storage::{Account as StoredAccount, AccountChange, AccountState, StateChanges, StateReader, StorageError};
 use revm::{
     Database, DatabaseCommit,
@@ -19,7 +20,7 @@ use revm::{
     primitives::StorageKeyMap,
     state::{Account, AccountInfo},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A failed read in the middle of an execution.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,10 @@ pub struct BlockState<R> {
     accounts: AddressMap<CachedAccount>,
     /// Code created in this block.
     code: B256Map<Bytecode>,
+    /// What precompiles kept by hash in this block; all of it, also of calls that were reverted.
+    kept: B256Map<Bytes>,
+    /// The hashes of those that a slot of a precompile's account held at the end of a transaction.
+    committed: BTreeSet<B256>,
 }
 
 struct CachedAccount {
@@ -55,7 +60,13 @@ struct CachedSlot {
 impl<R: StateReader> BlockState<R> {
     /// Starts from the parent state.
     pub fn new(reader: R) -> Self {
-        Self { reader, accounts: AddressMap::default(), code: B256Map::default() }
+        Self {
+            reader,
+            accounts: AddressMap::default(),
+            code: B256Map::default(),
+            kept: B256Map::default(),
+            committed: BTreeSet::new(),
+        }
     }
 
     /// The parent state.
@@ -114,13 +125,47 @@ impl<R: StateReader> BlockState<R> {
         Ok(())
     }
 
+    /// Writes a slot outside of transactions (steps of the protocol itself). The account must exist.
+    pub fn set_slot(&mut self, address: Address, slot: U256, value: U256) -> Result<(), StateError> {
+        let parent = self.storage(address, slot)?;
+        self.commit_content(address, value);
+        let account = self.cached(address)?;
+        account.slots.entry(slot).or_insert(CachedSlot { parent, value }).value = value;
+        Ok(())
+    }
+
+    /// Bytes that a precompile kept by hash, in this block or before. A slot of the state names them, so a node that
+    /// lacks them is damaged.
+    pub fn content(&self, hash: B256) -> Result<Bytes, StateError> {
+        match self.kept.get(&hash) {
+            Some(content) => Ok(content.clone()),
+            None => Ok(self.reader.code(&hash)?),
+        }
+    }
+
+    /// Keeps bytes by hash. They are handed out with the changes if, at the end of a transaction, a slot of a
+    /// precompile's account has the hash as its value.
+    pub fn keep_content(&mut self, content: Bytes) -> B256 {
+        let hash = keccak256(&content);
+        self.kept.entry(hash).or_insert(content);
+        hash
+    }
+
     /// What differs from the parent state. Can be asked for between transactions.
     pub fn changes(&self) -> StateChanges {
         let mut accounts: Vec<(Address, AccountChange)> =
             self.accounts.iter().filter_map(|(address, account)| Some((*address, account.change()?))).collect();
         accounts.sort_unstable_by_key(|(address, _)| *address);
-        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        let content = self.committed.iter().filter_map(|hash| Some((*hash, self.kept.get(hash)?.clone())));
+        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).chain(content).collect();
         StateChanges { accounts: accounts.into_iter().collect(), code }
+    }
+
+    fn commit_content(&mut self, address: Address, value: U256) {
+        let named = B256::from(value);
+        if PRECOMPILE_ADDRESSES.contains(&address) && self.kept.contains_key(&named) {
+            self.committed.insert(named);
+        }
     }
 
     fn cached(&mut self, address: Address) -> Result<&mut CachedAccount, StateError> {
@@ -261,8 +306,13 @@ impl<R: StateReader> DatabaseCommit for BlockState<R> {
                 cached.remove();
                 continue;
             }
+            let may_name_content = !self.kept.is_empty() && PRECOMPILE_ADDRESSES.contains(&address);
             for (slot, value) in account.storage {
                 if created || value.is_changed() {
+                    let named = B256::from(value.present_value);
+                    if may_name_content && self.kept.contains_key(&named) {
+                        self.committed.insert(named);
+                    }
                     let cached_slot =
                         cached.slots.entry(slot).or_insert(CachedSlot { parent: U256::ZERO, value: U256::ZERO });
                     cached_slot.value = value.present_value;

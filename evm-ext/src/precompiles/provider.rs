@@ -1,120 +1,61 @@
-//! Ethereum's precompiles and this project's own: contracts that are code of the node.
-//!
-//! An own precompile is a [`Precompile`] at an address of a [`PrecompileSet`]. Its state is the ordinary storage of
-//! the account at that address, reached through a [`PrecompileHost`], which prices slots as the EVM's instructions are
-//! priced and writes to the journal, so that a revert undoes everything.
-use crate::{evm::PervadeContext, state::StateError};
-use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, map::AddressMap};
-use pervade_chainspec::{BlockForks, ChainSpec};
+//! What revm asks for: Ethereum's precompiles of the fork, then this project's own.
+use super::{Frame, Precompile, PrecompileCall, PrecompileError, implemented, journal_host::JournalHost};
+use crate::evm::PervadeContext;
+use alloy_primitives::{Address, Bytes};
+use pervade_chainspec::{BlockForks, ChainSpec, PervadeConfig};
 use pervade_storage::StateReader;
 use revm::{
-    context_interface::{Block, Cfg, ContextTr, JournalTr, context::SStoreResult},
+    context_interface::Block,
     handler::{EthPrecompiles, PrecompileProvider},
     interpreter::{CallInputs, Gas, InstructionResult, InterpreterResult},
     primitives::{AddressSet, hardfork::SpecId},
 };
 use std::{fmt, sync::Arc};
 
-/// A contract implemented by the node. A pure function of the call and of what the host answers.
-pub trait Precompile: Send + Sync {
-    /// Runs one call.
-    ///
-    /// # Errors
-    /// [`PrecompileError::OutOfGas`] burns the call's gas; [`PrecompileError::State`] ends the block's execution.
-    fn call(
-        &self,
-        call: &PrecompileCall<'_>,
-        host: &mut dyn PrecompileHost,
-    ) -> Result<PrecompileOutput, PrecompileError>;
-}
-
-/// What a precompile is asked.
-#[derive(Debug)]
-pub struct PrecompileCall<'a> {
-    /// `msg.sender`.
-    pub caller: Address,
-    /// `tx.origin`.
-    pub origin: Address,
-    /// `msg.value`, wei.
-    pub value: U256,
-    /// Calldata.
-    pub input: &'a [u8],
-    /// Nothing may be written.
-    pub is_static: bool,
-    /// The precompile is the callee, not only its code (neither DELEGATECALL nor CALLCODE).
-    pub is_direct: bool,
-    /// Number of the block.
-    pub block_number: u64,
-    /// Unix seconds of the block.
-    pub block_timestamp: u64,
-}
-
-/// What a precompile answers. Gas that is left goes back to the caller either way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PrecompileOutput {
-    /// Done.
-    Return(Bytes),
-    /// Everything undone, with an ABI-encoded error.
-    Revert(Bytes),
-}
-
-/// Why a precompile did not answer.
-#[derive(Debug, thiserror::Error)]
-pub enum PrecompileError {
-    /// The call's gas does not suffice.
-    #[error("out of gas")]
-    OutOfGas,
-    /// The state could not be read.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-/// Gas, storage and logs of the precompile that runs.
-pub trait PrecompileHost {
-    /// Charges gas for work that the precompile is about to do.
-    fn charge(&mut self, gas: u64) -> Result<(), PrecompileError>;
-    /// Reads a slot, at SLOAD's price.
-    fn load(&mut self, slot: U256) -> Result<U256, PrecompileError>;
-    /// Writes a slot, at SSTORE's price and with its refund.
-    fn store(&mut self, slot: U256, value: U256) -> Result<(), PrecompileError>;
-    /// Emits a log, at the price of LOG.
-    fn log(&mut self, topics: Vec<B256>, data: Bytes) -> Result<(), PrecompileError>;
-}
-
 /// This project's precompiles that are active in a block.
 #[derive(Clone, Default)]
 pub struct PrecompileSet {
-    by_address: Arc<AddressMap<Arc<dyn Precompile>>>,
+    /// `None`: not a chain of ours, and no precompiles.
+    chain: Option<Arc<PervadeConfig>>,
+    by_address: Vec<(Address, &'static dyn Precompile)>,
 }
 
 impl PrecompileSet {
-    /// A set of these.
-    pub fn new(precompiles: impl IntoIterator<Item = (Address, Arc<dyn Precompile>)>) -> Self {
-        Self { by_address: Arc::new(precompiles.into_iter().collect()) }
+    /// A set of these on a chain with these settings.
+    pub fn new(
+        chain: Arc<PervadeConfig>,
+        precompiles: impl IntoIterator<Item = (Address, &'static dyn Precompile)>,
+    ) -> Self {
+        Self { chain: Some(chain), by_address: precompiles.into_iter().collect() }
     }
 
     /// Those of a chain that are active in a block: what is implemented, filtered by the chain specification.
     pub(crate) fn active(spec: &ChainSpec, forks: &BlockForks<'_>) -> Self {
-        let Some(pervade) = spec.pervade() else { return Self::default() };
-        let active = |address: &Address| pervade.precompile_active(*address, forks.number, forks.timestamp);
-        Self::new(implemented().into_iter().filter(|(address, _)| active(address)))
+        let Some(chain) = spec.pervade_shared() else { return Self::default() };
+        let active = |address: Address| chain.precompile_active(address, forks.number, forks.timestamp);
+        let by_address = implemented().iter().copied().filter(|(address, _)| active(*address)).collect();
+        Self { chain: Some(chain), by_address }
+    }
+
+    fn get(&self, address: Address) -> Option<(&PervadeConfig, &'static dyn Precompile)> {
+        let (_, precompile) = self.by_address.iter().find(|(own, _)| *own == address)?;
+        Some((self.chain.as_ref()?, *precompile))
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.by_address.iter().map(|(address, _)| *address)
     }
 }
 
 impl fmt::Debug for PrecompileSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut addresses: Vec<_> = self.by_address.keys().collect();
+        let mut addresses: Vec<_> = self.addresses().collect();
         addresses.sort_unstable();
         f.debug_tuple("PrecompileSet").field(&addresses).finish()
     }
 }
 
-/// This project's precompiles, by address. Until one is here, its account reverts by its code.
-fn implemented() -> Vec<(Address, Arc<dyn Precompile>)> {
-    Vec::new()
-}
-
-/// What revm asks: Ethereum's precompiles of the fork, then our own.
+/// See the module.
 #[derive(Debug, Clone)]
 pub struct Precompiles {
     ethereum: EthPrecompiles,
@@ -134,7 +75,7 @@ impl Precompiles {
 
     /// Lets the precompile at `from` answer at `to` instead. False if there is none.
     pub(crate) fn relocate(&mut self, from: Address, to: Address) -> bool {
-        let known = self.ethereum.contains(&from) || self.own.by_address.contains_key(&from);
+        let known = self.ethereum.contains(&from) || self.own.get(from).is_some();
         if known {
             self.moved.push((from, to));
             self.refresh();
@@ -148,7 +89,7 @@ impl Precompiles {
             return;
         }
         let mut warm = self.ethereum.warm_addresses().clone();
-        warm.extend(self.own.by_address.keys().copied());
+        warm.extend(self.own.addresses());
         for (from, to) in &self.moved {
             warm.remove(from);
             warm.insert(*to);
@@ -183,8 +124,8 @@ impl<R: StateReader> PrecompileProvider<PervadeContext<R>> for Precompiles {
         } else if self.moved.iter().any(|(from, _)| *from == address) {
             return Ok(None);
         }
-        match self.own.by_address.get(&address) {
-            Some(precompile) => run_own(precompile.as_ref(), context, inputs).map(Some),
+        match self.own.get(address) {
+            Some((chain, precompile)) => run_own(chain, address, precompile, context, inputs).map(Some),
             None if address == inputs.bytecode_address => self.ethereum.run(context, inputs),
             None => {
                 let inputs = CallInputs { bytecode_address: address, ..inputs.clone() };
@@ -199,6 +140,8 @@ impl<R: StateReader> PrecompileProvider<PervadeContext<R>> for Precompiles {
 }
 
 fn run_own<R: StateReader>(
+    chain: &PervadeConfig,
+    address: Address,
     precompile: &dyn Precompile,
     context: &mut PervadeContext<R>,
     inputs: &CallInputs,
@@ -206,20 +149,17 @@ fn run_own<R: StateReader>(
     let input = inputs.input.bytes(context);
     let call = PrecompileCall {
         caller: inputs.caller,
-        origin: context.tx.caller,
         value: inputs.call_value(),
-        input: &input,
         is_static: inputs.is_static,
         is_direct: inputs.target_address == inputs.bytecode_address,
-        block_number: context.block.number().saturating_to(),
-        block_timestamp: context.block.timestamp().saturating_to(),
+        ..in_block(chain, address, context, &input)
     };
-    let mut host = JournalHost { context, address: inputs.target_address, gas: Gas::new(inputs.gas_limit) };
-    let answer = precompile.call(&call, &mut host);
+    let mut host = JournalHost { context, gas: Gas::new(inputs.gas_limit) };
+    let answer = precompile.call(&mut Frame::new(call, &mut host));
     let mut gas = host.gas;
     let (result, output) = match answer {
-        Ok(PrecompileOutput::Return(output)) => (InstructionResult::Return, output),
-        Ok(PrecompileOutput::Revert(output)) => (InstructionResult::Revert, output),
+        Ok(output) => (InstructionResult::Return, output),
+        Err(PrecompileError::Revert(output)) => (InstructionResult::Revert, output),
         Err(PrecompileError::OutOfGas) => {
             gas.spend_all();
             (InstructionResult::PrecompileOOG, Bytes::new())
@@ -229,66 +169,23 @@ fn run_own<R: StateReader>(
     Ok(InterpreterResult { result, output, gas })
 }
 
-struct JournalHost<'a, R: StateReader> {
-    context: &'a mut PervadeContext<R>,
+/// A call of a precompile in the block and transaction of a context.
+pub(super) fn in_block<'a, R: StateReader>(
+    chain: &'a PervadeConfig,
     address: Address,
-    gas: Gas,
-}
-
-impl<R: StateReader> JournalHost<'_, R> {
-    fn sstore(&mut self, slot: U256, value: U256) -> Result<(SStoreResult, bool), PrecompileError> {
-        let journal = self.context.journal_mut();
-        journal.load_account(self.address)?;
-        let stored = journal.sstore(self.address, slot, value)?;
-        Ok((stored.data, stored.is_cold))
+    context: &PervadeContext<R>,
+    input: &'a [u8],
+) -> PrecompileCall<'a> {
+    PrecompileCall {
+        chain_id: context.cfg.chain_id,
+        origin: context.tx.caller,
+        block_number: context.block.number().saturating_to(),
+        block_timestamp: context.block.timestamp().saturating_to(),
+        base_fee: context.block.basefee(),
+        beneficiary: context.block.beneficiary(),
+        ..PrecompileCall::new(chain, address, input)
     }
 }
-
-impl<R: StateReader> PrecompileHost for JournalHost<'_, R> {
-    fn charge(&mut self, gas: u64) -> Result<(), PrecompileError> {
-        if self.gas.record_regular_cost(gas) { Ok(()) } else { Err(PrecompileError::OutOfGas) }
-    }
-
-    fn load(&mut self, slot: U256) -> Result<U256, PrecompileError> {
-        let journal = self.context.journal_mut();
-        journal.load_account(self.address)?;
-        let loaded = journal.sload(self.address, slot)?;
-        let params = self.context.cfg.gas_params();
-        let mut price = params.warm_storage_read_cost();
-        if loaded.is_cold {
-            price = price.saturating_add(params.cold_storage_additional_cost());
-        }
-        self.charge(price)?;
-        Ok(loaded.data)
-    }
-
-    fn store(&mut self, slot: U256, value: U256) -> Result<(), PrecompileError> {
-        // EIP-2200: no write with only a call's stipend.
-        if self.gas.remaining() <= self.context.cfg.gas_params().call_stipend() {
-            return Err(PrecompileError::OutOfGas);
-        }
-        let (stored, is_cold) = self.sstore(slot, value)?;
-        let params = self.context.cfg.gas_params();
-        let price = params.sstore_static_gas().saturating_add(params.sstore_dynamic_gas(true, &stored, is_cold));
-        let refund = params.sstore_refund(true, &stored);
-        self.charge(price)?;
-        self.gas.record_refund(refund);
-        Ok(())
-    }
-
-    fn log(&mut self, topics: Vec<B256>, data: Bytes) -> Result<(), PrecompileError> {
-        let count = u8::try_from(topics.len()).map_err(|_| PrecompileError::OutOfGas)?;
-        let size = u64::try_from(data.len()).map_err(|_| PrecompileError::OutOfGas)?;
-        let price = LOG_GAS.saturating_add(self.context.cfg.gas_params().log_cost(count, size));
-        self.charge(price)?;
-        let data = LogData::new(topics, data).ok_or(PrecompileError::OutOfGas)?;
-        self.context.journal_mut().log(Log { address: self.address, data });
-        Ok(())
-    }
-}
-
-/// Price of a log before topics and data (Yellow Paper, G_log).
-const LOG_GAS: u64 = 375;
 
 #[cfg(test)]
 mod tests {
@@ -299,7 +196,7 @@ mod tests {
         memory_state::MemoryState,
         state::BlockState,
     };
-    use alloy_primitives::{TxKind, hex};
+    use alloy_primitives::{TxKind, U256, hex};
     use revm::{
         DatabaseCommit, ExecuteEvm,
         context::{BlockEnv, CfgEnv, TxEnv, result::ExecutionResult},
@@ -309,25 +206,25 @@ mod tests {
     const CALLER: Address = Address::repeat_byte(0xcc);
     const COUNTER: Address = Address::repeat_byte(0x71);
 
+    alloy_sol_types::sol! {
+        event Counted();
+    }
+
     /// Adds one to slot 0 and logs it; refuses static calls and delegation; reverts after writing if there is input.
     struct Counter;
 
     impl Precompile for Counter {
-        fn call(
-            &self,
-            call: &PrecompileCall<'_>,
-            host: &mut dyn PrecompileHost,
-        ) -> Result<PrecompileOutput, PrecompileError> {
-            if call.is_static || !call.is_direct {
-                return Ok(PrecompileOutput::Revert(Bytes::new()));
+        fn call(&self, frame: &mut Frame<'_>) -> Result<Bytes, PrecompileError> {
+            if frame.call().is_static || !frame.call().is_direct {
+                return Err(PrecompileError::Revert(Bytes::new()));
             }
-            host.charge(100)?;
-            let next = host.load(U256::ZERO)?.saturating_add(U256::ONE);
-            host.store(U256::ZERO, next)?;
-            host.log(vec![B256::ZERO], Bytes::new())?;
-            match call.input {
-                [] => Ok(PrecompileOutput::Return(next.to_be_bytes_vec().into())),
-                _ => Ok(PrecompileOutput::Revert(Bytes::copy_from_slice(call.input))),
+            frame.charge(100)?;
+            let next = frame.load(COUNTER, U256::ZERO)?.saturating_add(U256::ONE);
+            frame.store(COUNTER, U256::ZERO, next)?;
+            frame.emit(COUNTER, &Counted {})?;
+            match frame.call().input {
+                [] => Ok(next.to_be_bytes_vec().into()),
+                input => Err(PrecompileError::Revert(Bytes::copy_from_slice(input))),
             }
         }
     }
@@ -336,7 +233,8 @@ mod tests {
     fn run(to: Address, code: &[u8], data: &'static [u8], gas_limit: u64) -> (ExecutionResult, Option<U256>) {
         let state = MemoryState::default().with(SENDER, 0, 1000, &[]).with(COUNTER, 1, 0, &hex!("5f5ffd"));
         let state = BlockState::new(state.with(CALLER, 1, 0, code));
-        let set = PrecompileSet::new([(COUNTER, Arc::new(Counter) as Arc<dyn Precompile>)]);
+        let chain = Arc::new(PervadeConfig::new(Vec::new(), 30_000_000));
+        let set = PrecompileSet::new(chain, [(COUNTER, &Counter as &'static dyn Precompile)]);
         let precompiles = Precompiles::new(SpecId::OSAKA, set);
         let cfg = CfgEnv::new_with_spec(SpecId::OSAKA);
         let mut evm = build(
