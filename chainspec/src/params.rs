@@ -58,6 +58,17 @@ pub const EMPTY_BLOCK_PERIOD_MS_MAX: u64 = 86_400_000;
 /// Wait for an empty block in a genesis that names none, milliseconds.
 pub const EMPTY_BLOCK_PERIOD_MS_DEFAULT: u64 = 10_000;
 
+// --- Agreement ------------------------------------------------------------------------------------------
+
+/// Oldest timestamp of a fresh proposal that is voted for, milliseconds before the voter's date.
+pub const PROPOSAL_AGE_MS_MAX: u64 = 5_000;
+/// Newest timestamp of a fresh proposal that is voted for, milliseconds after the voter's date.
+pub const PROPOSAL_AHEAD_MS_MAX: u64 = 1_000;
+/// Largest block body that is proposed, bytes: EIP-7934 allows 8 MiB of RLP, the rest is for what travels with it.
+pub const BLOCK_BODY_BYTES_MAX: usize = 10 << 20;
+/// Bytes of each part but the last in which a body travels.
+pub const BLOCK_PART_BYTES: usize = 64 << 10;
+
 // --- Gas and fees ---------------------------------------------------------------------------------------
 
 /// Gas of one transaction (EIP-7825).
@@ -140,6 +151,7 @@ const _: () = {
     assert!(BLOCK_PERIOD_MS_MAX <= EMPTY_BLOCK_PERIOD_MS_MAX);
     assert!(BLOCK_PERIOD_MS_DEFAULT <= EMPTY_BLOCK_PERIOD_MS_DEFAULT);
     assert!(EMPTY_BLOCK_PERIOD_MS_DEFAULT <= EMPTY_BLOCK_PERIOD_MS_MAX);
+    assert!(BLOCK_PART_BYTES < BLOCK_BODY_BYTES_MAX && BLOCK_BODY_BYTES_MAX < u32::MAX as usize);
     assert!(GAS_LIMIT_MIN <= GAS_LIMIT_DEFAULT && GAS_LIMIT_DEFAULT <= GAS_LIMIT_MAX);
     assert!(GAS_LIMIT_MIN / 100 * (100 - SYSTEM_GAS_SHARE_PERCENT_MAX) >= TRANSACTION_GAS_MAX);
     assert!(SYSTEM_GAS_SHARE_PERCENT_MIN > 0);
