@@ -182,8 +182,10 @@ mod tests {
         allowance.take(501);
         assert_eq!(allowance.pause(now), Some(Duration::from_millis(500)));
         assert_eq!(allowance.pause(now + Duration::from_millis(501)), None);
-        allowance.take(10_000);
-        assert!(allowance.pause(now + Duration::from_secs(3_600)).is_some(), "idle time gives a second, not an hour");
+        let later = now + Duration::from_secs(3_600);
+        assert_eq!(allowance.pause(later), None);
+        allowance.take(1_001);
+        assert!(allowance.pause(later).is_some(), "idle time gives a second, not an hour");
     }
 
     #[test]
