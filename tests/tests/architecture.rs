@@ -1,20 +1,35 @@
 //! The crates depend in one direction:
 //!
 //! ```text
-//! chainspec <- storage <- evm-ext <- txpool <- rpc <- node <- tests
+//! chainspec <- storage <-+
+//! semantics, evidence  <-+- evm-ext <- txpool <- rpc <- node <- tests
+//! chainspec <- p2p, consensus, gateway <----------------+
 //! ```
 use serde_json::Value;
 use std::{collections::BTreeMap, process::Command};
 
 /// From the bottom up: a crate may depend on those before it.
-const LAYERS: [&str; 7] = [
+const LAYERS: [&str; 12] = [
     "pervade-chainspec",
     "pervade-storage",
+    "pervade-semantics",
+    "pervade-evidence",
     "pervade-evm-ext",
     "pervade-txpool",
+    "pervade-p2p",
+    "pervade-consensus",
+    "pervade-gateway",
     "pervade-rpc",
     "pervade-node",
     "pervade-tests",
+];
+
+/// Crates that may know no more than these: they are pure, or must work without a node.
+const NARROW: [(&str, &[&str]); 4] = [
+    ("pervade-semantics", &[]),
+    ("pervade-evidence", &[]),
+    ("pervade-p2p", &["pervade-chainspec"]),
+    ("pervade-consensus", &["pervade-chainspec"]),
 ];
 
 /// Crates of the workspace, each with those it depends on, development and build dependencies included.
@@ -47,6 +62,16 @@ fn crates_depend_only_on_those_below_them() {
         for dependency in dependencies {
             assert!(layer(&dependency) < layer(&name), "{name} must not depend on {dependency}");
         }
+    }
+}
+
+#[test]
+fn what_must_stand_alone_stands_alone() {
+    let dependencies = dependencies();
+    for (name, allowed) in NARROW {
+        let found = dependencies.get(name).unwrap_or_else(|| panic!("{name} is not in the workspace"));
+        let other: Vec<_> = found.iter().filter(|dependency| !allowed.contains(&dependency.as_str())).collect();
+        assert!(other.is_empty(), "{name} must not depend on {other:?}");
     }
 }
 
