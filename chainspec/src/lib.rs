@@ -59,4 +59,4 @@ pub use pervade::{
     Activation, BaseFeeRule, BeneficiaryRule, PermissionRule, PervadeConfig, PrecompileActivations, ValidatorConfig,
 };
 pub use spec::ChainSpec;
-pub use validators::{check_validator_set, encode_validator_set, validator_set_hash};
+pub use validators::{check_validator_set, decode_validator_set, encode_validator_set, validator_set_hash};

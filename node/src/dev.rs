@@ -35,7 +35,7 @@ impl DevNetwork {
     /// # Errors
     /// The settings make no valid genesis.
     pub fn new(config: &DevConfig) -> Result<Self, NodeError> {
-        let accounts = accounts(config.accounts)?;
+        let accounts = mnemonic_accounts(config.accounts)?;
         let validator = validator()?;
         let balance = U256::from(ETHER).saturating_mul(U256::from(config.balance));
         let funded: Vec<(Address, U256)> = accounts.iter().map(|account| (account.address(), balance)).collect();
@@ -69,7 +69,11 @@ fn pacing(config: &DevConfig) -> Pacing {
     Pacing { block_period: period, empty_block_period: (!period.is_zero()).then_some(period) }
 }
 
-fn accounts(count: u32) -> Result<Vec<PrivateKeySigner>, NodeError> {
+/// The first accounts of [`MNEMONIC`].
+///
+/// # Errors
+/// A number that is no index of a path.
+pub fn mnemonic_accounts(count: u32) -> Result<Vec<PrivateKeySigner>, NodeError> {
     // A derivation costs 2,048 rounds of HMAC-SHA-512: in parallel, thousands stay below a few seconds.
     (0..count)
         .into_par_iter()

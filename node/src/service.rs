@@ -123,6 +123,7 @@ impl Node {
             heads: heads.clone(),
             // On an imported chain they wait in the pool, checked like anywhere else; a follower has nobody to hand them to.
             accepts_transactions: matches!(role, Role::Producer { .. }) || !pervade,
+            cluster: None,
             client_version: crate::client_version(),
             health: health.healthy_probe(),
             ready: health.ready_probe(),

@@ -4,7 +4,7 @@
 //!  TCP ─> http (hosts, origins, CORS, /health, /ready)
 //!           └> jsonrpsee (bodies, batches, WebSockets)
 //!                └> middleware (is it served here, metrics, batches side by side)
-//!                     └> eth/*  net  web3  txpool ──> convert ──> JSON
+//!                     └> eth/*  net  web3  txpool  pervade ──> convert ──> JSON
 //!                          │ light: at once      │ heavy: bounded blocking threads
 //!                          └──────────> storage, txpool, evm-ext
 //! ```
@@ -20,6 +20,7 @@
 //! node), tracing and simulation.
 mod api;
 mod block_id;
+mod cluster;
 mod config;
 mod convert;
 mod errors;
@@ -30,10 +31,12 @@ pub mod limits;
 mod middleware;
 mod net;
 mod params;
+mod pervade;
 mod server;
 mod txpool;
 mod web3;
 
+pub use cluster::{Cluster, ClusterStatus, ClusterView, PeerStatus, SyncProgress};
 pub use config::RpcConfig;
 pub use errors::RpcError;
 pub use http::Probe;

@@ -2,11 +2,12 @@
 use crate::{
     RpcConfig,
     api::{Api, Module},
+    cluster::Cluster,
     eth,
     http::{Access, AccessLayer, Probe, cors},
     limits::STOP_TIME_MAX,
     middleware::{CallLayer, Methods},
-    net, txpool, web3,
+    net, pervade, txpool, web3,
 };
 use jsonrpsee::{
     server::{
@@ -22,7 +23,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use tokio::sync::broadcast;
 
 /// Namespaces that can be served.
-pub const NAMESPACES: [&str; 4] = ["eth", "net", "web3", "txpool"];
+pub const NAMESPACES: [&str; 5] = ["eth", "net", "web3", "txpool", "pervade"];
 
 /// What the handlers read.
 #[derive(Clone)]
@@ -35,8 +36,10 @@ pub struct RpcContext {
     pub pool: TxPool,
     /// Every new head, in order, after it is durable.
     pub heads: broadcast::Sender<ExecutedBlock>,
-    /// This node takes transactions (a validator network); else `eth_sendRawTransaction` is refused: the chain is read-only.
+    /// This node hands transactions on to who makes blocks; else `eth_sendRawTransaction` is refused: the chain is read-only.
     pub accepts_transactions: bool,
+    /// The network that this node is part of.
+    pub cluster: Cluster,
     /// `web3_clientVersion`.
     pub client_version: String,
     /// `GET /health`: the process works, no write has failed.
@@ -177,6 +180,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<Module, RegisterMethodError> {
     net::register(&mut module)?;
     web3::register(&mut module)?;
     txpool::register(&mut module)?;
+    pervade::register(&mut module)?;
     Ok(module)
 }
 

@@ -56,12 +56,18 @@ pub(crate) enum Column {
     History,
     /// block -> keys it wrote in `history`
     HistoryIndex,
+    /// block -> commit certificate
+    Certificates,
+    /// block -> validator set that decides the next block, where it is another one than decided this block
+    ValidatorChanges,
+    /// height and hash -> evidence against a validator
+    Evidence,
     /// markers
     Meta,
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Headers,
         Self::Bodies,
         Self::Transactions,
@@ -76,6 +82,9 @@ impl Column {
         Self::StorageTrie,
         Self::History,
         Self::HistoryIndex,
+        Self::Certificates,
+        Self::ValidatorChanges,
+        Self::Evidence,
         Self::Meta,
     ];
 
@@ -96,21 +105,37 @@ impl Column {
             Self::StorageTrie => "storage_trie",
             Self::History => "history",
             Self::HistoryIndex => "history_index",
+            Self::Certificates => "certificates",
+            Self::ValidatorChanges => "validator_changes",
+            Self::Evidence => "evidence",
             Self::Meta => "meta",
         }
     }
 
     /// Columns that full blocks write thousands of keys or megabytes to.
     const fn is_hot(self) -> bool {
-        !matches!(self, Self::Headers | Self::Bodies | Self::BlockNumbers | Self::Code | Self::Meta)
+        !matches!(
+            self,
+            Self::Headers
+                | Self::Bodies
+                | Self::BlockNumbers
+                | Self::Code
+                | Self::Certificates
+                | Self::ValidatorChanges
+                | Self::Evidence
+                | Self::Meta
+        )
     }
 
     /// Hashes and signatures do not compress: what consists of them is left alone, to save the CPU.
     const fn compression(self) -> DBCompressionType {
         match self {
-            Self::BlockNumbers | Self::TransactionLookup | Self::AccountTrie | Self::StorageTrie | Self::Meta => {
-                DBCompressionType::None
-            }
+            Self::BlockNumbers
+            | Self::TransactionLookup
+            | Self::AccountTrie
+            | Self::StorageTrie
+            | Self::Certificates
+            | Self::Meta => DBCompressionType::None,
             Self::Headers | Self::Receipts | Self::Code | Self::HistoryIndex => DBCompressionType::Zstd,
             _ => DBCompressionType::Snappy,
         }
@@ -118,7 +143,7 @@ impl Column {
 
     /// Columns whose keys are asked for one by one, often in vain.
     const fn has_bloom(self) -> bool {
-        !matches!(self, Self::LogIndex | Self::History | Self::HistoryIndex)
+        !matches!(self, Self::LogIndex | Self::History | Self::HistoryIndex | Self::ValidatorChanges | Self::Evidence)
     }
 
     pub(crate) fn options(self, cache: &Cache) -> Options {

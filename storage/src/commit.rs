@@ -5,7 +5,7 @@
 //!             ─► note the witness ─► visible ─► background writer, subscribers
 //! ```
 use crate::{
-    ExecutedBlock, RecoveredBlock, Storage, StorageError, TransactionLocation,
+    ExecutedBlock, RecoveredBlock, Seal, Storage, StorageError, TransactionLocation,
     codec::{
         block::{encode_body, encode_header, encode_location},
         chunk::{CHUNK_ENTRIES, ChunkWriter, encode_receipt, encode_transaction},
@@ -17,6 +17,7 @@ use crate::{
     log_index,
     overlay::Tip,
     recent::RecentBlock,
+    seal::put_seal,
     store::{Committing, Store},
 };
 use alloy_primitives::B256;
@@ -31,7 +32,15 @@ impl Storage {
     /// [`StorageError::NotNext`], [`StorageError::Inconsistent`], [`StorageError::StateRoot`],
     /// [`StorageError::ReplayPending`]: nothing was written. [`StorageError::Database`], [`StorageError::Stopped`]: fatal.
     pub fn commit(&self, executed: ExecutedBlock) -> Result<(), StorageError> {
-        commit(self.store(), executed, true)
+        commit(self.store(), executed, &Seal::default(), true)
+    }
+
+    /// [`Self::commit`] with what its deciders say of the block, in the same batch: nobody sees one without the other.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_sealed(&self, executed: ExecutedBlock, seal: &Seal) -> Result<(), StorageError> {
+        commit(self.store(), executed, seal, true)
     }
 
     /// Like `commit` for bulk import: durable at the latest at the next [`Self::sync`].
@@ -39,7 +48,7 @@ impl Storage {
     /// # Errors
     /// As [`Self::commit`].
     pub fn commit_unsynced(&self, executed: ExecutedBlock) -> Result<(), StorageError> {
-        commit(self.store(), executed, false)
+        commit(self.store(), executed, &Seal::default(), false)
     }
 
     /// Waits until everything committed is durable and its state is written.
@@ -94,7 +103,7 @@ impl Tip {
     }
 }
 
-fn commit(store: &Store, executed: ExecutedBlock, sync: bool) -> Result<(), StorageError> {
+fn commit(store: &Store, executed: ExecutedBlock, seal: &Seal, sync: bool) -> Result<(), StorageError> {
     let mut committing = store.committing.lock();
     store.database.check_writable("commit")?;
     check_block(&executed, &store.tip())?;
@@ -102,6 +111,7 @@ fn commit(store: &Store, executed: ExecutedBlock, sync: bool) -> Result<(), Stor
 
     let mut batch = store.database.batch();
     put_block(&mut batch, &executed)?;
+    put_seal(&mut batch, executed.block.number(), seal)?;
     let (number, hash) = (executed.block.number(), executed.block.hash);
     batch.put(Column::Meta, meta::HEAD, &meta::encode_head(number, &hash))?;
     metrics::counter!("pervade_storage_block_written_bytes").increment(batch.size_bytes() as u64);

@@ -70,6 +70,19 @@ pub enum StorageError {
         /// Newest format that this version reads.
         supported: u32,
     },
+    /// Opened for reading only, but an older version wrote it.
+    #[error(
+        "data directory {path} has format {found}, this version reads {supported}; \
+         start a node on it once, which brings it up to date"
+    )]
+    OlderFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Format in the directory.
+        found: u32,
+        /// Format that this version reads.
+        supported: u32,
+    },
     /// The genesis header commits to another state than the genesis accounts make.
     #[error("genesis: stateRoot is {expected}, but the accounts in alloc give {computed}")]
     GenesisState {

@@ -11,7 +11,7 @@
 //!                                      headers, bodies,              ▲
 //!                                      transactions, receipts,       │
 //!                                      lookups, log_index,   ────────┘ bounded queue
-//!                                      marker "head"
+//!                                      certificates, marker "head"
 //! ```
 //!
 //! What holds at any moment:
@@ -52,6 +52,7 @@ mod overlay;
 mod proof;
 mod receipt;
 mod recent;
+mod seal;
 mod storage;
 mod store;
 pub mod trie;
@@ -71,6 +72,7 @@ pub use options::{
 };
 pub use proof::AccountProof;
 pub use receipt::Receipt;
+pub use seal::{EVIDENCE_PER_HEIGHT_MAX, Evidence, Seal, ValidatorChange};
 pub use storage::{SUBSCRIBER_BLOCKS_MAX, Storage};
 pub use update::StateUpdate;
 pub use view::StateView;

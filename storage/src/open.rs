@@ -120,9 +120,24 @@ fn read_genesis(database: &Database, dir: &Path) -> Result<Option<B256>, Storage
         if found > FORMAT_VERSION {
             return Err(StorageError::NewerFormat { path: dir.into(), found, supported: FORMAT_VERSION });
         }
+        if found < FORMAT_VERSION {
+            upgrade(database, dir, found)?;
+        }
     }
     let record = database.get(Column::Meta, meta::GENESIS)?;
     record.map(|record| meta::decode_hash(&record)).transpose()
+}
+
+/// Brings a directory of an older format up to date. Format 2 only adds columns, which opening has made.
+fn upgrade(database: &Database, dir: &Path, found: u32) -> Result<(), StorageError> {
+    if database.is_read_only() {
+        return Err(StorageError::OlderFormat { path: dir.into(), found, supported: FORMAT_VERSION });
+    }
+    let mut batch = database.batch();
+    batch.put(Column::Meta, meta::FORMAT, &FORMAT_VERSION.to_be_bytes())?;
+    database.write(batch, true)?;
+    tracing::info!(from = found, to = FORMAT_VERSION, "brought the data directory up to date");
+    Ok(())
 }
 
 /// Writes the genesis state. What an interrupted attempt has left, perhaps of another chain, goes first.
@@ -159,9 +174,14 @@ fn open_database(dir: &Path, options: &StorageOptions) -> Result<Database, Stora
     }
     let cache = Cache::new_lru_cache(options.block_cache_bytes);
     let database_options = database_options(options);
+    let stored =
+        if exists { DB::list_cf(&database_options, &path).map_err(|e| open_error(e, dir))? } else { Vec::new() };
+    // A writer makes the columns that an older format lacks; a reader cannot, and is told so when the format is read.
+    let ours =
+        Column::ALL.iter().filter(|column| !options.read_only || stored.iter().any(|name| name == column.name()));
     let mut columns: Vec<_> =
-        Column::ALL.iter().map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache))).collect();
-    columns.extend(unknown_columns(&database_options, &path, exists, dir)?);
+        ours.map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache))).collect();
+    columns.extend(unknown_columns(stored));
     let opened = match options.read_only {
         true => DB::open_cf_descriptors_read_only(&database_options, &path, columns, false),
         false => DB::open_cf_descriptors(&database_options, &path, columns),
@@ -171,18 +191,9 @@ fn open_database(dir: &Path, options: &StorageOptions) -> Result<Database, Stora
 }
 
 /// Columns of a later format: opened too, so that its version can be read and named.
-fn unknown_columns(
-    options: &Options,
-    path: &Path,
-    exists: bool,
-    dir: &Path,
-) -> Result<Vec<ColumnFamilyDescriptor>, StorageError> {
-    if !exists {
-        return Ok(Vec::new());
-    }
-    let names = DB::list_cf(options, path).map_err(|error| open_error(error, dir))?;
-    let unknown = names.into_iter().filter(|name| Column::ALL.iter().all(|column| column.name() != name));
-    Ok(unknown.map(|name| ColumnFamilyDescriptor::new(name, Options::default())).collect())
+fn unknown_columns(stored: Vec<String>) -> impl Iterator<Item = ColumnFamilyDescriptor> {
+    let unknown = stored.into_iter().filter(|name| Column::ALL.iter().all(|column| column.name() != name));
+    unknown.map(|name| ColumnFamilyDescriptor::new(name, Options::default()))
 }
 
 fn open_error(error: rocksdb::Error, dir: &Path) -> StorageError {

@@ -85,6 +85,8 @@ fn delete_block(database: &Database, batch: &mut Batch<'_>, number: u64) -> Resu
         batch.delete(Column::Transactions, &chunk_key(number, chunk))?;
         batch.delete(Column::Receipts, &chunk_key(number, chunk))?;
     }
+    batch.delete(Column::Certificates, &key)?;
+    batch.delete(Column::ValidatorChanges, &key)?;
     batch.delete(Column::Bodies, &key)?;
     batch.delete(Column::BlockNumbers, block.hash.as_slice())?;
     batch.delete(Column::Headers, &key)

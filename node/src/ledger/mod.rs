@@ -8,8 +8,11 @@
 //! Plain functions of the chain's rules and the stored head: no threads, no clock, no network. Whoever decides blocks
 //! (one validator's producer, an import, a consensus engine) drives it. What `propose` and `validate` return may be
 //! dropped freely: until `commit` nothing is written.
+mod cluster;
 mod recovery;
+mod undecided;
 
+pub use cluster::{ClusterLedger, KnownSenders, ProposedBlock, Verdict, validators};
 pub use recovery::replay_lost_state;
 
 use crate::NodeError;

@@ -19,7 +19,7 @@ use tokio::{sync::broadcast::error::RecvError, time::Instant};
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     module.register_async_method("eth_sendRawTransaction", |params, api, _| async move {
         let encoded = encoded(&api, &params, 1)?;
-        json(&api.pool().submit(encoded).await?)
+        json(&submit(&api, encoded).await?)
     })?;
     module.register_async_method("eth_sendRawTransactionSync", |params, api, _| async move {
         let encoded = encoded(&api, &params, 2)?;
@@ -27,6 +27,14 @@ pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
         submit_and_wait(api, encoded, wait).await
     })?;
     Ok(())
+}
+
+/// Into the pool and, once it is on disk there, to the network.
+async fn submit(api: &Api, encoded: Bytes) -> Result<B256, RpcError> {
+    let Some(cluster) = &api.context.cluster else { return Ok(api.pool().submit(encoded).await?) };
+    let hash = api.pool().submit(encoded.clone()).await?;
+    cluster.publish(encoded);
+    Ok(hash)
 }
 
 /// The first argument as bytes, if this node takes transactions and this one is not suspiciously dear.
@@ -91,7 +99,7 @@ async fn submit_and_wait(api: Arc<Api>, encoded: Bytes, wait: Duration) -> Resul
     // Listening begins before the transaction can be in a block.
     let mut heads = api.context.heads.subscribe();
     let started = Instant::now();
-    let hash = api.pool().submit(encoded).await?;
+    let hash = submit(&api, encoded).await?;
     let found = async {
         loop {
             if let Some(at) = api.storage().transaction_location(&hash)? {

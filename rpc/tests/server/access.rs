@@ -62,6 +62,7 @@ async fn a_namespace_that_does_not_exist_is_a_configuration_error() {
         pool: node.pool.clone(),
         heads: node.heads.clone(),
         accepts_transactions: true,
+        cluster: None,
         client_version: String::new(),
         health: Probe::default(),
         ready: Probe::default(),

@@ -73,6 +73,7 @@ impl Node {
             pool: pool.clone(),
             heads: heads.clone(),
             accepts_transactions: true,
+            cluster: None,
             client_version: "Pervade/test".into(),
             health: Default::default(),
             ready: Default::default(),

@@ -1,6 +1,7 @@
 //! The servers as a client sees them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod access;
+mod cluster;
 mod harness;
 mod limits;
 mod reads;

@@ -12,7 +12,9 @@ use crate::StorageError;
 /// Version of everything that this crate writes.
 ///
 /// 1: the first.
-pub const FORMAT_VERSION: u32 = 1;
+/// 2: adds the columns `certificates`, `validator_changes` and `evidence`; a directory of format 1 becomes one of format 2
+/// when it is opened for writing.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Takes a record apart, front to back.
 pub(crate) struct Cursor<'a> {

@@ -9,6 +9,7 @@ mod model;
 mod opening;
 mod reading;
 mod recovery;
+mod seals;
 mod speed;
 mod state;
 mod upkeep;
