@@ -1,0 +1,27 @@
+//! SenML packs, RFC 8428, in JSON and CBOR: records with their base fields resolved.
+//!
+//! Base fields hold until the next record that has them. A resolved record has its full name, unit, value with the base
+//! value added, and absolute time. Records without a value carry base fields only and disappear.
+mod record;
+mod units;
+
+pub use record::{Measurement, Record, resolve};
+pub use units::ucum_of;
+
+use crate::{cbor, error::Error, json, limits::DEPTH_MAX};
+
+/// Reads a pack in JSON; `now_ms` is the time (unix, milliseconds) that relative times count from.
+///
+/// # Errors
+/// Those of [`json::parse`] and [`resolve`].
+pub fn parse_json(bytes: &[u8], now_ms: u64) -> Result<Vec<Record>, Error> {
+    resolve(&json::parse(bytes, DEPTH_MAX)?, now_ms)
+}
+
+/// Reads a pack in CBOR; `now_ms` is the time (unix, milliseconds) that relative times count from.
+///
+/// # Errors
+/// Those of [`cbor::parse`] and [`resolve`].
+pub fn parse_cbor(bytes: &[u8], now_ms: u64) -> Result<Vec<Record>, Error> {
+    resolve(&cbor::parse(bytes, DEPTH_MAX)?, now_ms)
+}
