@@ -1,6 +1,12 @@
 //! Payloads to values.
 use super::signature::{Parameter, Signature, Type};
-use crate::{error::Error, json::Value, limits::DEPTH_MAX, meter::Work, number::Decimal};
+use crate::{
+    error::Error,
+    json::Value,
+    limits::DEPTH_MAX,
+    meter::{Work, prices},
+    number::Decimal,
+};
 use alloy_primitives::B256;
 use num_bigint::{BigInt, Sign};
 use num_traits::Zero;
@@ -116,6 +122,7 @@ impl<'a> Decoder<'a> {
             Type::Bytes | Type::Text => {
                 let length = self.length(place, 1)?;
                 let start = place.saturating_add(WORD);
+                work.spend(prices::SCAN_BYTE, length)?;
                 let bytes = self.payload.get(start..start.saturating_add(length)).unwrap_or_default();
                 if *kind == Type::Bytes {
                     return Ok(Value::Bytes(bytes.to_vec()));
@@ -297,12 +304,15 @@ mod tests {
 
     #[test]
     fn offsets_that_lead_to_the_same_place_are_bounded_by_steps() {
-        // Each level of arrays points back to itself 20 times.
+        // Every element of a level is the one array of the next level.
         let signature = Signature::parse("f(uint[][][][] a)").unwrap();
         let mut payload = signature.hash()[..4].to_vec();
-        payload.extend(words("20 14"));
-        (0..20).for_each(|_| payload.extend(words("0")));
+        payload.extend(words("20"));
+        for offset in ["280", "280", "280", "0"] {
+            payload.extend(words("14"));
+            (0..20).for_each(|_| payload.extend(words(offset)));
+        }
         let error = decode_call(&signature, &payload, &mut Counter::default()).unwrap_err();
-        assert!(matches!(error, Error::LimitExceeded { .. } | Error::MalformedPayload { .. }), "{error}");
+        assert!(matches!(error, Error::LimitExceeded { what: "steps", .. }), "{error}");
     }
 }
