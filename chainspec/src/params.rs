@@ -132,6 +132,59 @@ pub const PARKED_SECONDS_MIN: u64 = 3_600;
 /// Longest such time, seconds: 30 days.
 pub const PARKED_SECONDS_MAX: u64 = 30 * 86_400;
 
+// --- Things ---------------------------------------------------------------------------------------------
+
+/// A Thing Description, bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 8 << 10;
+/// Nesting of a Thing Description: twice what the examples of the standard have.
+pub const DESCRIPTION_DEPTH_MAX: usize = 32;
+/// A thing's id, bytes: URIs are far shorter.
+pub const THING_ID_BYTES_MAX: usize = 256;
+/// A thing's key, bytes: an uncompressed point (SEC 1).
+pub const THING_KEY_BYTES_MAX: usize = 65;
+/// A signature of a thing or gateway, bytes: a COSE_Sign1 fits.
+pub const SIGNATURE_BYTES_MAX: usize = 1_024;
+/// Payload of a thing's message, bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 24 << 10;
+/// Messages of a batch.
+pub const BATCH_MESSAGES_MAX: usize = 256;
+/// How far a message may claim to be ahead of the block's time, milliseconds.
+pub const OBSERVED_AHEAD_MS_MAX: u64 = 30_000;
+/// Triggers on a property of a thing: each observation looks at all of them.
+pub const WATCHERS_MAX: u64 = 64;
+/// Radius of a colocation trigger, metres.
+pub const RADIUS_METRES_MAX: u32 = 100_000;
+/// Gas that a callback or action may ask for.
+pub const CALLBACK_GAS_MAX: u32 = 2_000_000;
+/// Gas of the bookkeeping around a callback or action, at most: slots of request, queue, balance and result, and logs.
+pub const CALLBACK_OVERHEAD_GAS: u64 = 500_000;
+/// Gas that the owner of a trigger pays for each look at an observation.
+pub const EVALUATION_GAS: u64 = 20_000;
+/// Items that a block moves from their time into the queue of due work.
+pub const PROMOTIONS_MAX: usize = 1_024;
+/// System transactions of a block: bounds the reading of the queue beside the gas.
+pub const SYSTEM_TRANSACTIONS_MAX: usize = 1_024;
+/// Payers that a block passes over because gas costs more than their work may pay.
+pub const PASSED_OVER_MAX: usize = 64;
+/// Shortest period of `Every`, seconds.
+pub const TRIGGER_INTERVAL_SECONDS_MIN: u64 = 1;
+/// Input of a request, bytes.
+pub const REQUEST_INPUT_BYTES_MAX: usize = 8 << 10;
+/// Result of a request, bytes.
+pub const REQUEST_RESULT_BYTES_MAX: usize = 4 << 10;
+/// Name of an affordance, bytes.
+pub const AFFORDANCE_BYTES_MAX: usize = 128;
+/// Attempts of a request.
+pub const REQUEST_ATTEMPTS_MAX: u8 = 16;
+/// Open requests of a thing.
+pub const THING_REQUESTS_MAX: u64 = 256;
+/// Open requests of a requester.
+pub const REQUESTER_REQUESTS_MAX: u64 = 4_096;
+/// Life of a request, seconds: 30 days.
+pub const REQUEST_SECONDS_MAX: u64 = 30 * 86_400;
+/// Gateways that a request may be served by: each one's signature is in the report.
+pub const REQUEST_GATEWAYS_MAX: usize = 64;
+
 // --- Genesis --------------------------------------------------------------------------------------------
 
 /// Size of a genesis file, bytes: five million accounts fit.
@@ -161,6 +214,9 @@ const _: () = {
     assert!(BASE_FEE_ELASTICITY > 0 && BASE_FEE_MAX_CHANGE_DENOMINATOR > 0);
     assert!(BLOBS_PER_BLOCK_MAX < u64::MAX / (1 << 20), "blob gas fits 64 bits with room");
     assert!(DEV_CHAIN_ID <= CHAIN_ID_MAX);
+    assert!(CALLBACK_GAS_MAX as u64 + CALLBACK_OVERHEAD_GAS < TRANSACTION_GAS_MAX);
+    assert!(GAS_LIMIT_MIN / 100 * SYSTEM_GAS_SHARE_PERCENT_MIN < GAS_LIMIT_MIN);
+    assert!(GATEWAYS_MAX <= REQUEST_GATEWAYS_MAX);
     assert!(POWER_CHANGE_DIVISOR > 0 && ENACTMENT_DELAY_BLOCKS >= 2);
     assert!(PARKED_SECONDS_MIN <= PARKED_SECONDS_DEFAULT && PARKED_SECONDS_DEFAULT <= PARKED_SECONDS_MAX);
 };

@@ -2,6 +2,7 @@
 use crate::{
     BlockError,
     executor::{BlockExecutor, TransactionError},
+    header::check_governed,
     roots,
     state::BlockState,
     system,
@@ -27,7 +28,9 @@ pub fn execute_block(
 ) -> Result<ExecutedBlock, BlockError> {
     let header = block.header();
     let body = &block.block.body;
-    let mut executor = BlockExecutor::new(spec, header, merged, BlockState::new(view));
+    let mut state = BlockState::new(view);
+    check_governed(spec, &mut state, header)?;
+    let mut executor = BlockExecutor::new(spec, header, merged, state)?;
     executor.start(header)?;
     let users = system::user_transactions(spec, &block);
     let (user_transactions, tail) = body.transactions.split_at(users.min(body.transactions.len()));

@@ -9,6 +9,7 @@ use crate::{
     BlockError,
     environment::environment,
     evm::{Control, PervadeEvm, build},
+    governance::{missing_permission, permissions_in},
     precompiles::{PrecompileSet, Precompiles},
     requests, rewards,
     state::{BlockState, StateError},
@@ -23,7 +24,7 @@ use alloy_eips::{
 use alloy_evm::FromRecoveredTx;
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
 use alloy_primitives::{Address, B256, Bytes};
-use pervade_chainspec::{BlockForks, ChainSpec, params::SYSTEM_ACCOUNT};
+use pervade_chainspec::{BlockForks, ChainSpec, PermissionRule, params::SYSTEM_ACCOUNT};
 use pervade_storage::{Receipt, StateChanges, StateReader, Transaction};
 use revm::{
     DatabaseCommit, ExecuteEvm, SystemCallEvm,
@@ -71,6 +72,14 @@ pub enum TransactionError {
     /// Only the protocol itself sends from this account.
     #[error("sender is the system account, which only the protocol itself uses")]
     SystemAccount,
+    /// The chain has permissions, and the sender lacks one.
+    #[error("{sender} may not {missing}; validators give permissions by vote")]
+    NotPermitted {
+        /// Who sent it.
+        sender: Address,
+        /// What it would need to be allowed.
+        missing: &'static str,
+    },
     /// The machine gave up for a reason that is not the transaction's.
     #[error("execution failed: {0}")]
     Machine(String),
@@ -82,6 +91,7 @@ pub enum TransactionError {
 /// See the module.
 pub struct BlockExecutor<'a, R: StateReader> {
     evm: PervadeEvm<R>,
+    spec: &'a ChainSpec,
     forks: BlockForks<'a>,
     spec_id: SpecId,
     blob_gas_max: u64,
@@ -95,14 +105,23 @@ pub struct BlockExecutor<'a, R: StateReader> {
 
 impl<'a, R: StateReader> BlockExecutor<'a, R> {
     /// Prepares a block with this header on the parent's state. `merged`: see [`crate::is_merged`].
-    pub fn new(spec: &'a ChainSpec, header: &Header, merged: bool, state: BlockState<R>) -> Self {
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn new(
+        spec: &'a ChainSpec,
+        header: &Header,
+        merged: bool,
+        mut state: BlockState<R>,
+    ) -> Result<Self, StateError> {
         let forks = spec.forks_at(header.number, header.timestamp, merged);
         let environment = environment(spec.chain_id(), &forks, header);
         let spec_id = environment.cfg.spec;
-        let precompiles = Precompiles::new(spec_id, PrecompileSet::active(spec, &forks));
+        let precompiles = Precompiles::new(spec_id, PrecompileSet::active(spec, &forks, &mut state)?);
         let evm = build(state, environment, precompiles, (), Control::default());
-        Self {
+        Ok(Self {
             evm,
+            spec,
             forks,
             spec_id,
             blob_gas_max: forks.blob_params().map_or(0, |params| params.max_blob_gas_per_block()),
@@ -112,7 +131,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             is_pervade: spec.pervade().is_some(),
             system_gas: spec.pervade().map_or(0, |pervade| pervade.system_gas()),
             system_sources: system::sources(spec),
-        }
+        })
     }
 
     /// Applies what comes before the first transaction.
@@ -140,7 +159,20 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         if self.is_pervade && sender == SYSTEM_ACCOUNT {
             return Err(TransactionError::SystemAccount);
         }
+        self.check_permissions(transaction, sender)?;
         self.run(transaction, sender)
+    }
+
+    fn check_permissions(&mut self, transaction: &Transaction, sender: Address) -> Result<(), TransactionError> {
+        if self.spec.pervade().is_none_or(|chain| chain.permissions == PermissionRule::Off) {
+            return Ok(());
+        }
+        let (spec, number) = (self.spec, self.forks.number);
+        let permissions = permissions_in(spec, self.state_mut(), sender, number)?;
+        match missing_permission(permissions, transaction) {
+            Some(missing) => Err(TransactionError::NotPermitted { sender, missing }),
+            None => Ok(()),
+        }
     }
 
     /// The system transactions that follow the user transactions so far.

@@ -31,6 +31,7 @@ mod error;
 mod evm;
 mod execute;
 mod executor;
+pub mod governance;
 mod header;
 #[cfg(test)]
 mod memory_state;

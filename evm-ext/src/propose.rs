@@ -3,7 +3,7 @@ use crate::{
     BlockError,
     execute::transaction_error,
     executor::{BlockExecutor, TransactionError},
-    header::BLOCK_RLP_BYTES_MAX,
+    header::{BLOCK_RLP_BYTES_MAX, Governed, governed},
     roots,
     state::BlockState,
 };
@@ -80,7 +80,11 @@ pub fn propose_block(
     source: &mut dyn TransactionSource,
 ) -> Result<Proposal, BlockError> {
     let mut header = header_template(spec, parent, parent_hash, attributes)?;
-    let mut executor = BlockExecutor::new(spec, &header, true, BlockState::new(view));
+    let mut state = BlockState::new(view);
+    if let Some(Governed { gas_limit, extra_data }) = governed(spec, &mut state, header.number)? {
+        (header.gas_limit, header.extra_data) = (gas_limit, extra_data);
+    }
+    let mut executor = BlockExecutor::new(spec, &header, true, state)?;
     executor.start(&header)?;
     let Taken { mut transactions, mut senders, refused } = take(&mut executor, &header, attributes.time_max, source)?;
     for transaction in executor.system_transactions()? {
@@ -167,7 +171,7 @@ fn rlp_length(transaction: &Transaction) -> usize {
     if transaction.is_legacy() { length } else { length.saturating_add(length_of_length(length)) }
 }
 
-/// A Pervade header without what execution computes.
+/// A Pervade header without what execution computes; what votes decide is as in the parent.
 fn header_template(
     spec: &ChainSpec,
     parent: &Header,

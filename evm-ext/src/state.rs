@@ -29,6 +29,12 @@ pub struct StateError(#[from] pub StorageError);
 
 impl DBErrorMarker for StateError {}
 
+impl From<StateError> for StorageError {
+    fn from(error: StateError) -> Self {
+        error.0
+    }
+}
+
 /// Accounts, slots and code that a block has read and written so far.
 pub struct BlockState<R> {
     reader: R,

@@ -54,8 +54,8 @@ impl<'a, I> Machine<'a, I> {
         cfg.tx_gas_limit_cap = Some(u64::MAX);
         cfg.disable_nonce_check = true;
 
-        let mut precompiles = Precompiles::new(cfg.spec, PrecompileSet::active(spec, &forks));
         let mut state = BlockState::new(*view);
+        let mut precompiles = Precompiles::new(cfg.spec, PrecompileSet::active(spec, &forks, &mut state)?);
         for (address, change) in state_overrides {
             let mut info = state.account(*address)?.cloned().unwrap_or_default();
             info.balance = change.balance.unwrap_or(info.balance);

@@ -1,7 +1,10 @@
 //! Rules that a block keeps without being executed: header against parent, body against header.
 mod difficulty;
+mod governed;
 mod ommers;
 mod rules;
+
+pub(crate) use governed::{Governed, check_governed, governed};
 
 use crate::{BlockError, roots};
 use alloy_consensus::{Header, Transaction as _, proofs::calculate_ommers_root};

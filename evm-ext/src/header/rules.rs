@@ -85,20 +85,14 @@ fn check_gas_limit(parent: &Header, header: &Header, forks: &BlockForks<'_>) -> 
     Ok(())
 }
 
-/// Where Pervade's headers differ from Ethereum's: equal timestamps, a constant gas limit, no randomness, no beacon
-/// chain, and the validator set's hash as extra data.
+/// Where Pervade's headers differ from Ethereum's: equal timestamps, no randomness and no beacon chain. Gas limit and
+/// extra data follow from the state: [`super::check_governed`].
 fn check_pervade(parent: &Header, header: &Header) -> Result<(), BlockError> {
     if header.timestamp < parent.timestamp {
         return invalid("timestamp", format!("{} is before the parent's {}", header.timestamp, parent.timestamp));
     }
-    if header.gas_limit != parent.gas_limit {
-        return invalid("gasLimit", format!("{}, the chain's is {}", header.gas_limit, parent.gas_limit));
-    }
     if header.mix_hash != keccak256(header.parent_hash) {
         return invalid("mixHash", "must be the hash of the parent's hash".into());
-    }
-    if header.extra_data != parent.extra_data {
-        return invalid("extraData", "must be the hash of the validator set, which did not change".into());
     }
     if header.parent_beacon_block_root.is_some_and(|root| root != B256::ZERO) {
         return invalid("parentBeaconBlockRoot", "must be zero: there is no beacon chain".into());

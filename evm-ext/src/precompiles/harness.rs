@@ -161,6 +161,19 @@ impl Harness {
         StateHost::new(&mut self.evm.ctx.journaled_state.database).run(&chain, address, block, body)
     }
 
+    /// As [`Self::as_protocol`], for what writes logs: they are lost.
+    pub(crate) fn as_protocol_with_logs<T>(
+        &mut self,
+        address: Address,
+        body: impl FnOnce(&mut Frame<'_>) -> Result<T, PrecompileError>,
+    ) -> Result<T, PrecompileError> {
+        let block = self.block();
+        let chain = self.chain.clone();
+        let mut host = StateHost::new(&mut self.evm.ctx.journaled_state.database);
+        host.drop_logs = true;
+        host.run(&chain, address, block, body)
+    }
+
     /// What the transactions so far changed.
     pub(crate) fn changes(&self) -> StateChanges {
         self.evm.ctx.journaled_state.database.changes()

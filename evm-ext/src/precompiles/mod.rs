@@ -21,7 +21,6 @@ mod journal_host;
 pub mod prices;
 mod provider;
 pub mod slots;
-#[cfg(test)]
 mod state_host;
 #[cfg(test)]
 mod tests;
@@ -31,10 +30,11 @@ pub use frame::{Access, Frame, PrecompileCall};
 pub use host::PrecompileHost;
 pub use provider::PrecompileSet;
 pub(crate) use provider::Precompiles;
-#[cfg(test)]
 pub(crate) use state_host::StateHost;
 
+use crate::governance::Governance;
 use alloy_primitives::{Address, Bytes};
+use pervade_chainspec::params::GOVERNANCE_ADDRESS;
 
 /// A contract implemented by the node. A pure function of the call and of what the host answers.
 pub trait Precompile: Send + Sync {
@@ -49,5 +49,5 @@ pub trait Precompile: Send + Sync {
 
 /// This project's precompiles, by address. The account of one that is not here reverts by its code.
 pub(crate) fn implemented() -> &'static [(Address, &'static dyn Precompile)] {
-    &[]
+    &[(GOVERNANCE_ADDRESS, &Governance)]
 }

@@ -1,6 +1,10 @@
 //! What revm asks for: Ethereum's precompiles of the fork, then this project's own.
 use super::{Frame, Precompile, PrecompileCall, PrecompileError, implemented, journal_host::JournalHost};
-use crate::evm::PervadeContext;
+use crate::{
+    evm::PervadeContext,
+    governance::fork_time_in,
+    state::{BlockState, StateError},
+};
 use alloy_primitives::{Address, Bytes};
 use pervade_chainspec::{BlockForks, ChainSpec, PervadeConfig};
 use pervade_storage::StateReader;
@@ -29,12 +33,26 @@ impl PrecompileSet {
         Self { chain: Some(chain), by_address: precompiles.into_iter().collect() }
     }
 
-    /// Those of a chain that are active in a block: what is implemented, filtered by the chain specification.
-    pub(crate) fn active(spec: &ChainSpec, forks: &BlockForks<'_>) -> Self {
-        let Some(chain) = spec.pervade_shared() else { return Self::default() };
-        let active = |address: Address| chain.precompile_active(address, forks.number, forks.timestamp);
-        let by_address = implemented().iter().copied().filter(|(address, _)| active(*address)).collect();
-        Self { chain: Some(chain), by_address }
+    /// Those of a chain that are active in a block: what is implemented, from when genesis or a vote says. `state` is
+    /// that of the block.
+    pub(crate) fn active<R: StateReader>(
+        spec: &ChainSpec,
+        forks: &BlockForks<'_>,
+        state: &mut BlockState<R>,
+    ) -> Result<Self, StateError> {
+        let Some(chain) = spec.pervade_shared() else { return Ok(Self::default()) };
+        let mut by_address = Vec::new();
+        for (address, precompile) in implemented().iter().copied() {
+            let mut active = chain.precompile_active(address, forks.number, forks.timestamp);
+            if !active {
+                let voted = fork_time_in(spec, state, address, forks.number)?;
+                active = voted.is_some_and(|time| forks.timestamp >= time);
+            }
+            if active {
+                by_address.push((address, precompile));
+            }
+        }
+        Ok(Self { chain: Some(chain), by_address })
     }
 
     fn get(&self, address: Address) -> Option<(&PervadeConfig, &'static dyn Precompile)> {

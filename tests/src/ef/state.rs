@@ -36,7 +36,7 @@ fn run_case(test: &Value, fork: &str, case: &Value) -> Result<(), Verdict> {
     let header = header(&test["env"], merged)?;
     let forks = spec.forks_at(header.number, header.timestamp, merged);
 
-    let mut executor = BlockExecutor::new(&spec, &header, merged, BlockState::new(NumberedBlocks(&view)));
+    let mut executor = BlockExecutor::new(&spec, &header, merged, BlockState::new(NumberedBlocks(&view)))?;
     let bytes = json::bytes(json::text(case, "txbytes")?)?;
     let result = Transaction::decode_2718_exact(&bytes).map_err(|error| error.to_string()).and_then(|transaction| {
         check_transaction(&spec, &transaction, &forks).map_err(|error| error.to_string())?;
