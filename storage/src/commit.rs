@@ -139,7 +139,7 @@ fn commit(store: &Store, executed: ExecutedBlock, seal: &Seal, sync: bool) -> Re
 
 /// A note that cannot be written is a write that failed: fatal.
 pub(crate) fn note(store: &Store, committing: &mut Committing, number: u64, hash: &B256) -> Result<(), StorageError> {
-    let noted = committing.witness.as_mut().map_or(Ok(()), |witness| witness.note(number, hash));
+    let noted = committing.notes.note(number, hash);
     noted.inspect_err(|error| store.database.fail(error.to_string()))
 }
 

@@ -1,17 +1,34 @@
 //! [`Database`]: RocksDB with named columns. After a write or sync has failed it refuses all others.
-use crate::{StorageError, codec::key::after_prefix, columns::Column};
+//!
+//! In a simulation a [`MemoryDisk`] takes RocksDB's place: the only point where the two differ is here.
+use crate::{
+    StorageError,
+    codec::key::after_prefix,
+    columns::Column,
+    memory_disk::{MemoryDisk, RecordChange},
+    records::{MemoryRecords, Record, Records},
+};
+use alloy_primitives::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
-use rocksdb::{DB, DBPinnableSlice, DBRawIterator, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{DB, ReadOptions, WriteBatch, WriteOptions};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One open RocksDB.
+/// One open database.
 pub(crate) struct Database {
-    rocks: DB,
+    engine: Engine,
     read_only: bool,
     failure: Mutex<FailureState>,
     reads: AtomicU64,
     puts: AtomicU64,
+}
+
+/// What keeps the records.
+enum Engine {
+    /// Production.
+    Rocks(DB),
+    /// Simulations.
+    Memory(MemoryDisk),
 }
 
 /// Why records are read in order.
@@ -30,44 +47,62 @@ struct FailureState {
 }
 
 /// Writes that happen together or not at all.
-pub(crate) struct Batch<'a> {
-    rocks: &'a DB,
-    batch: WriteBatch,
+pub(crate) enum Batch<'a> {
+    Rocks { rocks: &'a DB, batch: WriteBatch },
+    Memory { changes: Vec<RecordChange> },
 }
 
 impl Database {
     pub(crate) fn new(rocks: DB, read_only: bool) -> Self {
-        Self { rocks, read_only, failure: Mutex::default(), reads: AtomicU64::new(0), puts: AtomicU64::new(0) }
+        Self::on(Engine::Rocks(rocks), read_only)
     }
 
-    pub(crate) const fn rocks(&self) -> &DB {
-        &self.rocks
+    pub(crate) fn in_memory(disk: MemoryDisk) -> Self {
+        Self::on(Engine::Memory(disk), false)
+    }
+
+    fn on(engine: Engine, read_only: bool) -> Self {
+        Self { engine, read_only, failure: Mutex::default(), reads: AtomicU64::new(0), puts: AtomicU64::new(0) }
+    }
+
+    /// For upkeep and statistics; `None` in a simulation.
+    pub(crate) const fn rocks(&self) -> Option<&DB> {
+        match &self.engine {
+            Engine::Rocks(rocks) => Some(rocks),
+            Engine::Memory(_) => None,
+        }
     }
     pub(crate) const fn is_read_only(&self) -> bool {
         self.read_only
     }
 
     /// One record.
-    pub(crate) fn get(&self, column: Column, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>, StorageError> {
+    pub(crate) fn get(&self, column: Column, key: &[u8]) -> Result<Option<Record<'_>>, StorageError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let handle = handle(&self.rocks, column)?;
-        self.rocks.get_pinned_cf(handle, key).map_err(StorageError::database("read"))
+        match &self.engine {
+            Engine::Rocks(rocks) => {
+                let record = rocks.get_pinned_cf(handle(rocks, column)?, key);
+                Ok(record.map_err(StorageError::database("read"))?.map(Record::Rocks))
+            }
+            Engine::Memory(disk) => Ok(disk.get(column, key).map(Record::Memory)),
+        }
     }
 
     /// Records whose keys begin with `prefix`. The caller seeks, and asks for the status at the end.
-    pub(crate) fn records(
-        &self,
-        column: Column,
-        prefix: &[u8],
-        purpose: Purpose,
-    ) -> Result<DBRawIterator<'_>, StorageError> {
+    pub(crate) fn records(&self, column: Column, prefix: &[u8], purpose: Purpose) -> Result<Records<'_>, StorageError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let mut options = ReadOptions::default();
-        options.fill_cache(purpose == Purpose::Lookup);
-        if let Some(end) = after_prefix(prefix) {
-            options.set_iterate_upper_bound(end);
+        let end = after_prefix(prefix);
+        match &self.engine {
+            Engine::Rocks(rocks) => {
+                let mut options = ReadOptions::default();
+                options.fill_cache(purpose == Purpose::Lookup);
+                if let Some(end) = end {
+                    options.set_iterate_upper_bound(end);
+                }
+                Ok(Records::Rocks(rocks.raw_iterator_cf_opt(handle(rocks, column)?, options)))
+            }
+            Engine::Memory(disk) => Ok(Records::Memory(MemoryRecords { disk: disk.clone(), column, end, at: None })),
         }
-        Ok(self.rocks.raw_iterator_cf_opt(handle(&self.rocks, column)?, options))
     }
 
     /// Calls `each` with every record whose key begins with `prefix`, in order, until it answers `false`.
@@ -89,24 +124,39 @@ impl Database {
     }
 
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch { rocks: &self.rocks, batch: WriteBatch::default() }
+        match &self.engine {
+            Engine::Rocks(rocks) => Batch::Rocks { rocks, batch: WriteBatch::default() },
+            Engine::Memory(_) => Batch::Memory { changes: Vec::new() },
+        }
     }
 
     /// Writes. With `sync` this and everything written before is durable when it returns. A failure is final.
     pub(crate) fn write(&self, batch: Batch<'_>, sync: bool) -> Result<(), StorageError> {
         self.check_writable("write")?;
-        self.puts.fetch_add(batch.batch.len() as u64, Ordering::Relaxed);
-        let mut options = WriteOptions::default();
-        options.set_sync(sync);
-        options.set_memtable_insert_hint_per_batch(true);
-        let written = self.rocks.write_opt(batch.batch, &options);
-        written.map_err(|source| self.failed("write", source))
+        self.puts.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let written = match (&self.engine, batch) {
+            (Engine::Rocks(rocks), Batch::Rocks { batch, .. }) => {
+                let mut options = WriteOptions::default();
+                options.set_sync(sync);
+                options.set_memtable_insert_hint_per_batch(true);
+                rocks.write_opt(batch, &options).map_err(StorageError::database("write"))
+            }
+            (Engine::Memory(disk), Batch::Memory { changes }) => disk.write(changes, sync),
+            (Engine::Rocks(_), Batch::Memory { .. }) | (Engine::Memory(_), Batch::Rocks { .. }) => {
+                Err(StorageError::Stopped { reason: "a batch of another database".into() })
+            }
+        };
+        written.inspect_err(|error| self.fail(error.to_string()))
     }
 
     /// Makes durable what was written without `sync`.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         self.check_writable("sync")?;
-        self.rocks.flush_wal(true).map_err(|source| self.failed("sync", source))
+        let synced = match &self.engine {
+            Engine::Rocks(rocks) => rocks.flush_wal(true).map_err(StorageError::database("sync")),
+            Engine::Memory(disk) => disk.sync(),
+        };
+        synced.inspect_err(|error| self.fail(error.to_string()))
     }
 
     pub(crate) fn check_writable(&self, operation: &'static str) -> Result<(), StorageError> {
@@ -117,12 +167,6 @@ impl Database {
             None => Ok(()),
             Some(reason) => Err(StorageError::Stopped { reason: reason.clone() }),
         }
-    }
-
-    fn failed(&self, operation: &'static str, source: rocksdb::Error) -> StorageError {
-        let error = StorageError::Database { operation, source };
-        self.fail(error.to_string());
-        error
     }
 
     /// Refuses everything from now on, and tells those who watch.
@@ -162,11 +206,17 @@ impl Database {
 
 impl Batch<'_> {
     pub(crate) fn put(&mut self, column: Column, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
-        self.batch.put_cf(handle(self.rocks, column)?, key, value);
+        match self {
+            Self::Rocks { rocks, batch } => batch.put_cf(handle(rocks, column)?, key, value),
+            Self::Memory { changes } => changes.push((column, key.to_vec(), Some(Bytes::copy_from_slice(value)))),
+        }
         Ok(())
     }
     pub(crate) fn delete(&mut self, column: Column, key: &[u8]) -> Result<(), StorageError> {
-        self.batch.delete_cf(handle(self.rocks, column)?, key);
+        match self {
+            Self::Rocks { rocks, batch } => batch.delete_cf(handle(rocks, column)?, key),
+            Self::Memory { changes } => changes.push((column, key.to_vec(), None)),
+        }
         Ok(())
     }
     /// `None` deletes.
@@ -182,7 +232,19 @@ impl Batch<'_> {
         }
     }
     pub(crate) fn size_bytes(&self) -> usize {
-        self.batch.size_in_bytes()
+        match self {
+            Self::Rocks { batch, .. } => batch.size_in_bytes(),
+            Self::Memory { changes } => changes
+                .iter()
+                .map(|(_, key, value)| key.len().saturating_add(value.as_ref().map_or(0, |value| value.len())))
+                .sum(),
+        }
+    }
+    fn len(&self) -> usize {
+        match self {
+            Self::Rocks { batch, .. } => batch.len(),
+            Self::Memory { changes } => changes.len(),
+        }
     }
 }
 

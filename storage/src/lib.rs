@@ -46,12 +46,14 @@ mod genesis;
 mod history;
 mod log_index;
 mod maintenance;
+mod memory_disk;
 mod open;
 mod options;
 mod overlay;
 mod proof;
 mod receipt;
 mod recent;
+mod records;
 mod seal;
 mod storage;
 mod store;
@@ -67,6 +69,7 @@ pub use changes::{Account, AccountChange, AccountState, SlotChange, StateChanges
 pub use codec::FORMAT_VERSION;
 pub use error::StorageError;
 pub use maintenance::{CheckProgress, CheckReport, CheckStage, ColumnStats, DatabaseStats, PruneReport};
+pub use memory_disk::MemoryDisk;
 pub use options::{
     BLOCK_CACHE_BYTES_DEFAULT, HISTORY_BLOCKS_DEFAULT, HistoryMode, OPEN_FILES_MAX_DEFAULT, StorageOptions,
 };

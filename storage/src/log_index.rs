@@ -8,8 +8,8 @@ use crate::{
     codec::key::LogKey,
     columns::Column,
     database::{Database, Purpose},
+    records::Records,
 };
-use rocksdb::DBRawIterator;
 use std::collections::BTreeSet;
 
 /// Topics of a log (EIP-2718 receipts hold at most as many).
@@ -94,7 +94,7 @@ struct Criterion<'a> {
 /// Blocks with one value, ascending.
 struct Run<'a> {
     key: LogKey,
-    records: DBRawIterator<'a>,
+    records: Records<'a>,
     /// The block it stands at; `None`: it is over.
     at: Option<u64>,
 }

@@ -12,9 +12,11 @@ use crate::{
     columns::{Column, database_options},
     database::Database,
     genesis,
+    memory_disk::MemoryDisk,
     overlay::Tip,
     store::{Markers, Store},
-    witness::Witness,
+    witness::{HeadNotes, Witness},
+    writer::Queue,
 };
 use alloy_primitives::B256;
 use pervade_chainspec::ChainSpec;
@@ -42,8 +44,42 @@ pub(crate) fn open(dir: &Path, spec: &ChainSpec, options: StorageOptions) -> Res
         None if options.read_only => return Err(StorageError::NoDatabase { path: dir.into() }),
         None => create(dir, spec, &options, database)?,
     };
+    load(dir, spec, options, database, noted)
+}
+
+/// Opens, or fills with the genesis, a disk in memory.
+pub(crate) fn open_in_memory(
+    disk: &MemoryDisk,
+    spec: &ChainSpec,
+    options: StorageOptions,
+) -> Result<Store, StorageError> {
+    let dir = Path::new("memory");
+    let database = Database::in_memory(disk.clone());
+    match read_genesis(&database, dir)? {
+        Some(found) if found != spec.genesis_hash() => {
+            let expected = spec.genesis_hash();
+            return Err(StorageError::WrongChain { path: dir.into(), expected, found });
+        }
+        Some(_) => {}
+        None => genesis::write(&database, spec)?,
+    }
+    let mut store = load(dir, spec, options, database, disk.witness())?;
+    store.committing.get_mut().notes = HeadNotes::Memory(disk.clone());
+    store.queue = Queue::by_hand();
+    Ok(store)
+}
+
+/// Checks what is there, and takes it up. `noted`: the head that the witness has.
+fn load(
+    dir: &Path,
+    spec: &ChainSpec,
+    options: StorageOptions,
+    database: Database,
+    noted: Option<(u64, B256)>,
+) -> Result<Store, StorageError> {
     let (head, state, first_state) = read_markers(&database)?;
-    let witness = if options.read_only { None } else { Some(Witness::open(dir)?) };
+    let in_files = !options.read_only && database.rocks().is_some();
+    let notes = if in_files { HeadNotes::File(Witness::open(dir)?) } else { HeadNotes::Nowhere };
     check_witness(&database, head.0, noted)?;
     let tip = read_tip(&database, head.0, state)?;
     if tip.head.hash != head.1 {
@@ -51,7 +87,7 @@ pub(crate) fn open(dir: &Path, spec: &ChainSpec, options: StorageOptions) -> Res
         return Err(StorageError::Damaged { column: Column::Headers.name(), reason });
     }
     let markers = Markers { genesis_hash: spec.genesis_hash(), state, first_state };
-    let store = Store::new(dir.into(), options, database, markers, tip, witness);
+    let store = Store::new(dir.into(), options, database, markers, tip, notes);
     raise_first_state(&store, state);
     Ok(store)
 }

@@ -1,6 +1,7 @@
 //! [`Storage`]: one data directory.
 use crate::{
-    ExecutedBlock, HistoryMode, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store, writer::Writer,
+    ExecutedBlock, HistoryMode, MemoryDisk, RecoveredBlock, StateView, StorageError, StorageOptions, store::Store,
+    writer::Writer,
 };
 use alloy_primitives::B256;
 use crossbeam_channel::{Receiver, bounded};
@@ -26,7 +27,7 @@ pub struct Storage {
 /// What ends with the last clone.
 pub(crate) struct Handle {
     pub(crate) store: Arc<Store>,
-    /// `None` if opened for reading only.
+    /// `None` if opened for reading only, or in memory.
     writer: Option<Writer>,
 }
 
@@ -60,6 +61,25 @@ impl Storage {
             false => Some(Writer::start(store.clone())?),
         };
         Ok(Self { handle: Arc::new(Handle { store, writer }) })
+    }
+
+    /// Opens a disk in memory, for simulations: all of this crate but RocksDB, and without a thread of its own. The
+    /// state is written when [`Self::write_state`] is called, when too much is unwritten, and by [`Self::sync`]. A drop
+    /// writes nothing: it is a crash.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but for those of directories.
+    pub fn open_in_memory(disk: &MemoryDisk, spec: &ChainSpec, options: StorageOptions) -> Result<Self, StorageError> {
+        let store = Arc::new(crate::open::open_in_memory(disk, spec, options)?);
+        Ok(Self { handle: Arc::new(Handle { store, writer: None }) })
+    }
+
+    /// In memory only: one turn of what is the background writer's work elsewhere. False if there is nothing to write.
+    ///
+    /// # Errors
+    /// A write failed, which is fatal.
+    pub fn write_state(&self) -> Result<bool, StorageError> {
+        crate::writer::write_oldest(self.store())
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {

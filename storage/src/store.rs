@@ -6,7 +6,7 @@ use crate::{
     database::Database,
     overlay::Tip,
     recent::RecentBlocks,
-    witness::Witness,
+    witness::HeadNotes,
     writer::Queue,
 };
 use alloy_primitives::{B256, Bytes};
@@ -47,8 +47,7 @@ pub(crate) struct Store {
 /// What only one thread at a time may touch.
 pub(crate) struct Committing {
     pub(crate) subscribers: Vec<Sender<ExecutedBlock>>,
-    /// `None` if opened for reading only.
-    pub(crate) witness: Option<Witness>,
+    pub(crate) notes: HeadNotes,
 }
 
 /// The numbers a directory is opened with.
@@ -66,7 +65,7 @@ impl Store {
         database: Database,
         markers: Markers,
         tip: Tip,
-        witness: Option<Witness>,
+        notes: HeadNotes,
     ) -> Self {
         Self {
             dir,
@@ -76,7 +75,7 @@ impl Store {
             tip: RwLock::new(Arc::new(tip)),
             recent: RecentBlocks::default(),
             queue: Queue::default(),
-            committing: Mutex::new(Committing { subscribers: Vec::new(), witness }),
+            committing: Mutex::new(Committing { subscribers: Vec::new(), notes }),
             writing_to: AtomicU64::new(markers.state),
             first_state: AtomicU64::new(markers.first_state),
             unwinds: AtomicU64::new(0),

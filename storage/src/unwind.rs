@@ -43,9 +43,7 @@ impl Storage {
         // The witness goes back first: it must never be ahead of the database.
         let hash = store.block_hash(number)?.ok_or(StorageError::UnknownBlock { number })?;
         note(store, &mut committing, number, &hash)?;
-        if let Some(witness) = &committing.witness {
-            witness.sync().inspect_err(|error| store.database.fail(error.to_string()))?;
-        }
+        committing.notes.sync().inspect_err(|error| store.database.fail(error.to_string()))?;
         store.unwinds.fetch_add(1, Ordering::SeqCst);
         let unwound = unwind(store, number, head);
         store.unwinds.fetch_add(1, Ordering::SeqCst);

@@ -13,7 +13,7 @@
 //! 32 bytes   block hash
 //! 12 bytes   the first of keccak-256 of the 52 bytes before
 //! ```
-use crate::StorageError;
+use crate::{StorageError, memory_disk::MemoryDisk};
 use alloy_primitives::{B256, keccak256};
 use std::{
     fs::{File, OpenOptions},
@@ -25,6 +25,38 @@ use std::{
 const FILE: &str = "head";
 const SLOT_BYTES: usize = 64;
 const MAGIC: [u8; 4] = *b"PVW1";
+
+/// Where durable heads are noted.
+pub(crate) enum HeadNotes {
+    /// Nowhere: opened for reading only.
+    Nowhere,
+    /// In the file beside the database.
+    File(Witness),
+    /// On a disk in memory.
+    Memory(MemoryDisk),
+}
+
+impl HeadNotes {
+    /// Notes a head that is durable in the database.
+    pub(crate) fn note(&mut self, number: u64, hash: &B256) -> Result<(), StorageError> {
+        match self {
+            Self::Nowhere => Ok(()),
+            Self::File(witness) => witness.note(number, hash),
+            Self::Memory(disk) => {
+                disk.note(number, *hash);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the last note durable: before the head goes back.
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        match self {
+            Self::Nowhere | Self::Memory(_) => Ok(()),
+            Self::File(witness) => witness.sync(),
+        }
+    }
+}
 
 /// The open file.
 pub(crate) struct Witness {

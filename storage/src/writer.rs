@@ -34,6 +34,8 @@ const PRUNED_BLOCKS_PER_BLOCK: usize = 4;
 pub(crate) struct Queue {
     state: Mutex<QueueState>,
     changed: Condvar,
+    /// There is no thread: whoever waits writes.
+    by_hand: bool,
 }
 
 #[derive(Default)]
@@ -47,6 +49,11 @@ struct QueueState {
 }
 
 impl Queue {
+    /// A queue that no thread empties; see [`write_oldest`].
+    pub(crate) fn by_hand() -> Self {
+        Self { by_hand: true, ..Self::default() }
+    }
+
     pub(crate) fn push(&self, update: Arc<StateUpdate>) {
         let mut state = self.state.lock();
         state.bytes = state.bytes.saturating_add(update.bytes());
@@ -66,6 +73,9 @@ impl Queue {
     }
 
     fn wait(&self, store: &Store, done: impl Fn(&QueueState) -> bool) -> Result<(), StorageError> {
+        while self.by_hand && !done(&self.state.lock()) {
+            write_oldest(store)?;
+        }
         let mut state = self.state.lock();
         if done(&state) {
             return Ok(());
@@ -163,6 +173,23 @@ impl Drop for Writer {
             let _ = thread.join(); // it has told why, if it failed
         }
     }
+}
+
+/// What the thread does in one turn, where there is none. False if there was nothing to write,
+/// or if there is a thread.
+pub(crate) fn write_oldest(store: &Store) -> Result<bool, StorageError> {
+    if !store.queue.by_hand {
+        return Ok(false);
+    }
+    let group: Vec<_> = store.queue.state.lock().pending.iter().take(GROUP_BLOCKS_MAX).cloned().collect();
+    if group.is_empty() {
+        return Ok(false);
+    }
+    // What a thread remembers is found again: chains of simulations are short.
+    let mut prune_from = 0;
+    write(store, &group, &mut prune_from)?;
+    store.queue.written(&group);
+    Ok(true)
 }
 
 fn run(store: &Store) {

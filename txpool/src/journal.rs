@@ -27,10 +27,60 @@
 //! live ones replaces it (written, synced, renamed, directory synced), and a crash leaves either of the two, whole.
 mod file;
 mod format;
+mod memory;
 mod writer;
 
 #[cfg(test)]
 pub(crate) use file::RecordBuffer;
 pub(crate) use file::{JournalEntry, JournalFile};
+pub use memory::MemoryJournal;
 pub use writer::Ticket;
 pub(crate) use writer::{JournalWriter, LiveTransactions};
+
+use crate::PoolError;
+use alloy_primitives::Address;
+
+/// Where accepted transactions are made durable.
+pub(crate) enum Journal {
+    /// In a file, by a thread.
+    File(JournalWriter),
+    /// In memory, by whoever waits for it.
+    Memory(MemoryJournal),
+}
+
+impl Journal {
+    /// Queues a transaction. Durable when [`Self::durable`] says so.
+    pub(crate) fn push(&self, sender: &Address, encoded: &[u8]) -> Ticket {
+        match self {
+            Self::File(writer) => writer.push(sender, encoded),
+            Self::Memory(journal) => journal.push(sender, encoded),
+        }
+    }
+
+    /// Waits until a transaction is on disk.
+    pub(crate) async fn durable(&self, ticket: Ticket) -> Result<(), PoolError> {
+        match self {
+            Self::File(writer) => writer.durable(ticket).await,
+            Self::Memory(journal) => {
+                journal.sync();
+                Ok(())
+            }
+        }
+    }
+
+    /// The failure that ended it, if one did.
+    pub(crate) fn failed(&self) -> Result<(), PoolError> {
+        match self {
+            Self::File(writer) => writer.failed(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Waits for the failure that ends it.
+    pub(crate) async fn failure(&self) -> PoolError {
+        match self {
+            Self::File(writer) => writer.failure().await,
+            Self::Memory(_) => std::future::pending().await,
+        }
+    }
+}

@@ -40,6 +40,6 @@ mod transaction;
 pub use best::BestTransactions;
 pub use config::{BLOB_TRANSACTION_BYTES_MAX, PoolConfig, QUEUED_LIFETIME_S_MAX, TRANSACTION_BYTES_MAX};
 pub use error::PoolError;
-pub use journal::Ticket;
+pub use journal::{MemoryJournal, Ticket};
 pub use pool::{PoolContent, PoolStatus, TxPool};
 pub use transaction::PooledTransaction;

@@ -2,7 +2,7 @@
 use crate::{
     BestTransactions, PoolConfig, PoolError, PooledTransaction, QUEUED_LIFETIME_S_MAX,
     head::{Chain, StoredChain},
-    journal::{JournalEntry, JournalFile, JournalWriter, LiveTransactions, Ticket},
+    journal::{Journal, JournalEntry, JournalFile, JournalWriter, LiveTransactions, MemoryJournal, Ticket},
     rules::NextBlockRules,
     state::{Insertion, Origin, PoolState},
     transaction::{Received, decode, receive},
@@ -62,7 +62,7 @@ pub(crate) struct PoolInner {
     offers: Notify,
     expired_at: Mutex<Instant>,
     /// Set once, right after the pool itself is made: the journal's thread refers to the pool.
-    journal: OnceLock<JournalWriter>,
+    journal: OnceLock<Journal>,
 }
 
 impl TxPool {
@@ -97,17 +97,35 @@ impl TxPool {
 
     /// Starts the journal's thread.
     pub(crate) fn start(chain: Box<dyn Chain>, state: PoolState, file: JournalFile) -> Result<Self, PoolError> {
-        let inner = Arc::new(PoolInner {
-            takes_blobs: state.rules().takes_blobs,
-            state: Arc::new(Mutex::new(state)),
-            chain,
-            events: broadcast::channel(PENDING_EVENTS_MAX).0,
-            offers: Notify::new(),
-            expired_at: Mutex::new(Instant::now()),
-            journal: OnceLock::new(),
-        });
+        let inner = PoolInner::new(chain, state);
         let live: Weak<PoolInner> = Arc::downgrade(&inner);
-        let _ = inner.journal.set(JournalWriter::start(file, live)?);
+        let _ = inner.journal.set(Journal::File(JournalWriter::start(file, live)?));
+        Ok(Self { inner })
+    }
+
+    /// Like [`Self::open`] on a journal in memory, for simulations: without file and thread. [`Self::durable`] syncs it.
+    ///
+    /// # Errors
+    /// [`PoolError::Storage`].
+    pub fn open_in_memory(
+        journal: &MemoryJournal,
+        spec: Arc<ChainSpec>,
+        storage: Storage,
+        config: PoolConfig,
+    ) -> Result<Self, PoolError> {
+        let head = storage.head();
+        let total_difficulty = storage.total_difficulty(head.number())?.unwrap_or_default();
+        let chain = StoredChain { spec, storage, min_tip: config.min_tip };
+        let rules = chain.rules_after(head.header(), total_difficulty);
+        let mut state = PoolState::new(config, Arc::new(rules), head.number());
+        for (sender, encoded) in journal.entries() {
+            match restore_entry(&JournalEntry { sender, encoded: &encoded }, &mut state, &chain) {
+                Err(error) if error.is_fatal() => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let inner = PoolInner::new(Box::new(chain), state);
+        let _ = inner.journal.set(Journal::Memory(journal.clone()));
         Ok(Self { inner })
     }
 
@@ -265,7 +283,19 @@ impl TxPool {
 }
 
 impl PoolInner {
-    fn journal(&self) -> Result<&JournalWriter, PoolError> {
+    fn new(chain: Box<dyn Chain>, state: PoolState) -> Arc<Self> {
+        Arc::new(Self {
+            takes_blobs: state.rules().takes_blobs,
+            state: Arc::new(Mutex::new(state)),
+            chain,
+            events: broadcast::channel(PENDING_EVENTS_MAX).0,
+            offers: Notify::new(),
+            expired_at: Mutex::new(Instant::now()),
+            journal: OnceLock::new(),
+        })
+    }
+
+    fn journal(&self) -> Result<&Journal, PoolError> {
         self.journal.get().ok_or_else(|| {
             PoolError::journal(Path::new(JOURNAL_FILE), "use it", std::io::Error::other("it is not open yet"))
         })

@@ -46,9 +46,10 @@ impl Storage {
                 break;
             }
         }
-        let rocks = store.database.rocks();
-        for column in [Column::History, Column::HistoryIndex] {
-            rocks.compact_range_cf(handle(rocks, column)?, None::<&[u8]>, None::<&[u8]>);
+        if let Some(rocks) = store.database.rocks() {
+            for column in [Column::History, Column::HistoryIndex] {
+                rocks.compact_range_cf(handle(rocks, column)?, None::<&[u8]>, None::<&[u8]>);
+            }
         }
         Ok(PruneReport { first_state_before, first_state })
     }

@@ -70,7 +70,7 @@ pub(super) fn keys_estimate(database: &Database, column: Column) -> Result<u64, 
 }
 
 fn property(database: &Database, column: Column, name: &properties::PropName) -> Result<u64, StorageError> {
-    let rocks = database.rocks();
+    let Some(rocks) = database.rocks() else { return Ok(0) };
     let value = rocks.property_int_value_cf(handle(rocks, column)?, name);
     Ok(value.map_err(StorageError::database("read a property"))?.unwrap_or_default())
 }

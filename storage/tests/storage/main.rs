@@ -5,6 +5,7 @@ mod chain;
 mod cost;
 mod damage;
 mod logs;
+mod memory;
 mod model;
 mod opening;
 mod reading;

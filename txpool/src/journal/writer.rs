@@ -30,7 +30,7 @@ pub(crate) trait LiveTransactions: Send + Sync {
 
 /// The record that a transaction went into. Its number grows from record to record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(u64);
+pub struct Ticket(pub(super) u64);
 
 /// The thread, and the way to it.
 pub(crate) struct JournalWriter {
