@@ -67,8 +67,9 @@ bench-compare: bench-build ## The same load on pervade and anvil (from npm), alt
 
 ##@ Around it
 .PHONY: build deps format lint help
-build: ## Everything the tests start
-	cargo build --workspace --bins
+# With the tests: another set of targets would need its dependencies with other features, all built again.
+build: ## Programs and tests
+	cargo build --workspace --all-targets
 
 deps: ## Installs what is missing for a build, with apt
 	@scripts/install-deps.sh
