@@ -46,10 +46,10 @@ impl Protocols {
         Ok(Self {
             gate: Gate::new(config, trusted),
             gossip: gossip::behaviour(topics)?,
-            status: request::behaviour(request::STATUS),
-            peers: request::behaviour(request::PEERS),
-            sync: request::behaviour(request::SYNC),
-            content: request::behaviour(request::CONTENT),
+            status: request::behaviour(request::STATUS, config.request_timeout),
+            peers: request::behaviour(request::PEERS, config.request_timeout),
+            sync: request::behaviour(request::SYNC, config.request_timeout),
+            content: request::behaviour(request::CONTENT, config.request_timeout),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL).with_timeout(PING_TIMEOUT)),
         })

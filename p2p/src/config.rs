@@ -45,6 +45,8 @@ pub struct NetworkConfig {
     pub quic: bool,
     /// Program and version, told to peers.
     pub agent: String,
+    /// Time for a request, its answer included.
+    pub request_timeout: Duration,
     /// How long a stranger is banned.
     pub ban: Duration,
     /// How long a trusted peer or validator is banned.
@@ -67,6 +69,7 @@ impl NetworkConfig {
             discovery: true,
             quic: true,
             agent: concat!("pervade/", env!("CARGO_PKG_VERSION")).to_owned(),
+            request_timeout: limits::REQUEST_TIMEOUT,
             ban: BAN_DEFAULT,
             protected_ban: PROTECTED_BAN_DEFAULT,
         }

@@ -21,9 +21,9 @@ use crate::{
     config::peer_of,
     event::{EventSink, queues},
     gossip::GRAYLIST_SCORE,
-    handle::{Command, Commands, handle},
+    handle::{Command, Commands, NetworkCounts, handle},
     limits,
-    metrics::{Counts, count_ban, count_offence},
+    metrics::{count_ban, count_offence, show},
     node_key::load_or_create_node_key,
     reputation::{Offence, Reputation},
     request::Protocol,
@@ -260,9 +260,20 @@ impl Driver {
         self.discover(now);
         self.swarm.behaviour_mut().gate.tidy(now);
         self.save_book(now, false);
+        show(&self.counts(now));
+    }
+
+    fn counts(&self, now: Instant) -> NetworkCounts {
         let gate = &self.swarm.behaviour().gate;
-        let (peers, addresses) = (self.handshaken().count(), self.book.len());
-        Counts { peers, connections: gate.connections(), addresses, bans: gate.bans(now) }.show();
+        NetworkCounts {
+            peers: self.handshaken().count(),
+            connections: gate.connections(),
+            unfinished: gate.unfinished(),
+            addresses: self.book.len(),
+            bans: gate.bans(now),
+            requests_in: self.in_flight.len(),
+            requests_out: self.pending.len(),
+        }
     }
 
     /// Peers whose handshake is done.

@@ -148,6 +148,11 @@ impl Gate {
         self.connections.len()
     }
 
+    /// Connections whose other end has not proved its key.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.pending_in.len().saturating_add(self.pending_out.len())
+    }
+
     /// Strangers that this node has dialled.
     pub(crate) fn outbound_strangers(&self) -> usize {
         self.connections.values().filter(|one| !one.inbound && !self.is_protected(&one.peer)).count()

@@ -84,7 +84,8 @@ pub(crate) fn behaviour(topics: &Topics) -> Result<Gossip, NetworkError> {
     Ok(gossip)
 }
 
-/// Scores: invalid messages and broken promises cost, our own reputation counts one to one. Nobody is punished for
+/// Scores: invalid messages and broken promises cost, our own reputation counts one to one, and leads: it bans before the
+/// two together make a peer unheard. Nobody is punished for
 /// silence: a chain without transactions is quiet. Addresses are counted elsewhere.
 fn scores(topics: &Topics) -> PeerScoreParams {
     let topic = TopicScoreParams {
@@ -97,7 +98,7 @@ fn scores(topics: &Topics) -> PeerScoreParams {
         first_message_deliveries_cap: 20.0,
         mesh_message_deliveries_weight: 0.0,
         mesh_failure_penalty_weight: 0.0,
-        invalid_message_deliveries_weight: -4.0,
+        invalid_message_deliveries_weight: -1.0,
         invalid_message_deliveries_decay: 0.95,
         ..TopicScoreParams::default()
     };

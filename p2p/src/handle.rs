@@ -74,7 +74,7 @@ impl NetworkHandle {
         self.send_urgent("verdicts", Command::Validate { token, verdict });
     }
 
-    /// Asks a connected peer, and waits for its answer, at most [`limits::REQUEST_TIMEOUT`].
+    /// Asks a connected peer, and waits for its answer, at most the configured time.
     ///
     /// # Errors
     /// See [`RequestError`]. The peer's score falls by itself on a timeout or a broken answer; a wrong answer is for the
@@ -114,6 +114,16 @@ impl NetworkHandle {
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, NetworkError> {
         let (answer, receive) = oneshot::channel();
         self.commands.send(Command::Peers { answer }).await.map_err(|_| NetworkError::Stopped)?;
+        receive.await.map_err(|_| NetworkError::Stopped)
+    }
+
+    /// Figures of the moment.
+    ///
+    /// # Errors
+    /// [`NetworkError::Stopped`].
+    pub async fn counts(&self) -> Result<NetworkCounts, NetworkError> {
+        let (answer, receive) = oneshot::channel();
+        self.commands.send(Command::Counts { answer }).await.map_err(|_| NetworkError::Stopped)?;
         receive.await.map_err(|_| NetworkError::Stopped)
     }
 
@@ -189,6 +199,25 @@ pub struct PeerInfo {
     pub connected_seconds: u64,
 }
 
+/// Figures of the moment, also shown as metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NetworkCounts {
+    /// Peers whose handshake is done.
+    pub peers: usize,
+    /// Connections that stand, those before their handshake included.
+    pub connections: usize,
+    /// Connections whose other end has not proved its key.
+    pub unfinished: usize,
+    /// Peers in the address book.
+    pub addresses: usize,
+    /// Bans in force.
+    pub bans: usize,
+    /// Requests of peers in progress.
+    pub requests_in: usize,
+    /// Requests of this node in progress.
+    pub requests_out: usize,
+}
+
 /// Takes the answer to a peer's request.
 #[derive(Debug)]
 pub struct Responder {
@@ -224,6 +253,7 @@ pub(crate) enum Command {
     Respond { protocol: Protocol, channel: ResponseChannel<Bytes>, data: Bytes },
     Report { peer: PeerId, offence: Offence },
     Peers { answer: oneshot::Sender<Vec<PeerInfo>> },
+    Counts { answer: oneshot::Sender<NetworkCounts> },
     AddPeer { peer: PeerId, address: Multiaddr },
     RemovePeer { peer: PeerId },
     Shutdown { answer: oneshot::Sender<()> },

@@ -82,7 +82,7 @@ pub use config::{
 pub use driver::start;
 pub use error::{NetworkError, RequestError};
 pub use event::{Direction, GossipMessage, InboundRequest, Lane, MessageToken, NetworkEvent, NetworkEvents};
-pub use handle::{NetworkHandle, PeerInfo, Responder};
+pub use handle::{NetworkCounts, NetworkHandle, PeerInfo, Responder};
 pub use libp2p::{Multiaddr, PeerId};
 pub use node_key::load_or_create_node_key;
 pub use peer_exchange::PEERS_VERSION;

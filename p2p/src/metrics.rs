@@ -1,5 +1,5 @@
 //! Figures about the network. Listed with their meaning in `docs/metrics.md`.
-use crate::{reputation::Offence, topic::Topic};
+use crate::{handle::NetworkCounts, reputation::Offence, topic::Topic};
 use metrics::{counter, gauge};
 
 /// Something had no room in a queue.
@@ -29,20 +29,13 @@ pub(crate) fn count_refused(reason: &'static str) {
     counter!("pervade_p2p_connections_refused_total", "reason" => reason).increment(1);
 }
 
-/// Counts of the moment.
-pub(crate) struct Counts {
-    pub(crate) peers: usize,
-    pub(crate) connections: usize,
-    pub(crate) addresses: usize,
-    pub(crate) bans: usize,
-}
-
-impl Counts {
-    pub(crate) fn show(&self) {
-        let show = |name: &'static str, value: usize| gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
-        show("pervade_p2p_peers", self.peers);
-        show("pervade_p2p_connections", self.connections);
-        show("pervade_p2p_addresses", self.addresses);
-        show("pervade_p2p_bans", self.bans);
-    }
+pub(crate) fn show(counts: &NetworkCounts) {
+    let show = |name: &'static str, value: usize| gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
+    show("pervade_p2p_peers", counts.peers);
+    show("pervade_p2p_connections", counts.connections);
+    show("pervade_p2p_connections_unfinished", counts.unfinished);
+    show("pervade_p2p_addresses", counts.addresses);
+    show("pervade_p2p_bans", counts.bans);
+    show("pervade_p2p_requests_in", counts.requests_in);
+    show("pervade_p2p_requests_out", counts.requests_out);
 }

@@ -16,7 +16,7 @@ use libp2p::{
     futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     request_response,
 };
-use std::io;
+use std::{io, time::Duration};
 
 /// Bytes of the length in front of a content.
 const LENGTH_BYTES: usize = 4;
@@ -109,9 +109,9 @@ pub(crate) const CONTENT: WireProtocol = WireProtocol {
 /// libp2p's behaviour for one protocol.
 pub(crate) type Requests = request_response::Behaviour<Codec>;
 
-pub(crate) fn behaviour(protocol: WireProtocol) -> Requests {
+pub(crate) fn behaviour(protocol: WireProtocol, timeout: Duration) -> Requests {
     let config = request_response::Config::default()
-        .with_request_timeout(limits::REQUEST_TIMEOUT)
+        .with_request_timeout(timeout)
         .with_max_concurrent_streams(limits::REQUESTS_PER_PEER_MAX.saturating_mul(2));
     let protocols = [(StreamProtocol::new(protocol.id), request_response::ProtocolSupport::Full)];
     request_response::Behaviour::with_codec(Codec(protocol), protocols, config)
@@ -124,14 +124,19 @@ pub(crate) struct Codec(WireProtocol);
 #[async_trait]
 impl request_response::Codec for Codec {
     type Protocol = StreamProtocol;
-    type Request = Bytes;
+    /// `None` if what came is no frame: an error instead would be kept from the behaviour's user, and cost its sender nothing.
+    type Request = Option<Bytes>;
     type Response = Bytes;
 
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Bytes>
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Option<Bytes>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io, self.0.request_bytes_max).await
+        match read_frame(io, self.0.request_bytes_max).await {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Bytes>
@@ -141,11 +146,11 @@ impl request_response::Codec for Codec {
         read_frame(io, self.0.response_bytes_max).await
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Bytes) -> io::Result<()>
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Option<Bytes>) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_frame(io, &request).await
+        write_frame(io, &request.unwrap_or_default()).await
     }
 
     async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, response: Bytes) -> io::Result<()>

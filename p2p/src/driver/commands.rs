@@ -19,6 +19,7 @@ impl Driver {
             Command::Report { peer, offence } => self.punish(peer, offence),
             // Whoever asked may be gone.
             Command::Peers { answer } => drop(answer.send(self.peer_infos(Instant::now()))),
+            Command::Counts { answer } => drop(answer.send(self.counts(Instant::now()))),
             Command::AddPeer { peer, address } => {
                 self.book.add(peer, &address, Origin::Trusted, unix_seconds(), Instant::now());
                 self.swarm.behaviour_mut().gate.trust(peer);

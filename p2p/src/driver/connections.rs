@@ -1,5 +1,9 @@
 //! Connections: handshake, status, addresses, dials.
-use super::{DISCOVERY_INTERVAL, Driver, Peer, unix_seconds};
+use super::{
+    DISCOVERY_INTERVAL, Driver, Peer,
+    requests::{is_broken, on_inbound_failure},
+    unix_seconds,
+};
 use crate::{
     Status,
     address_book::Origin,
@@ -77,7 +81,7 @@ impl Driver {
     fn tell_status(&mut self, peer: PeerId, now: Instant) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.told = Some((self.status.head, now));
-            self.swarm.behaviour_mut().status.send_request(&peer, self.status.encode());
+            self.swarm.behaviour_mut().status.send_request(&peer, Some(self.status.encode()));
         }
     }
 
@@ -93,7 +97,7 @@ impl Driver {
         }
     }
 
-    pub(super) fn on_status_event(&mut self, event: Event<Bytes, Bytes>) {
+    pub(super) fn on_status_event(&mut self, event: Event<Option<Bytes>, Bytes>) {
         match event {
             Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
                 let admitted = self.peers.get_mut(&peer).is_some_and(|peer| peer.admit_request(STATUS, Instant::now()));
@@ -101,7 +105,7 @@ impl Driver {
                     self.punish(peer, Offence::Flood);
                     return;
                 }
-                let Some(status) = Status::decode(&request) else {
+                let Some(status) = request.as_deref().and_then(Status::decode) else {
                     self.punish(peer, Offence::Invalid);
                     return;
                 };
@@ -130,14 +134,14 @@ impl Driver {
                         self.book.useless(&peer, Instant::now());
                         self.disconnect(peer);
                     }
-                    OutboundFailure::Io(error) if super::requests::is_broken(Some(&error)) => {
+                    OutboundFailure::Io(error) if is_broken(Some(&error)) => {
                         self.punish(peer, Offence::Invalid);
                     }
                     OutboundFailure::Timeout => self.punish(peer, Offence::NoAnswer),
                     _ => {}
                 }
             }
-            Event::InboundFailure { peer, error, .. } => self.on_inbound_failure(STATUS.name, peer, &error),
+            Event::InboundFailure { peer, error, .. } => on_inbound_failure(STATUS.name, peer, &error),
             Event::ResponseSent { peer, .. } => {
                 // It has been told why; there is nothing more to say to it.
                 if self.peers.get(&peer).is_some_and(|peer| peer.unwelcome) {
@@ -240,16 +244,17 @@ impl Driver {
         let candidates: Vec<_> = self.handshaken().map(|(peer, _)| *peer).collect();
         if let Some(peer) = rand::seq::IndexedRandom::choose(&candidates[..], &mut rand::rng()) {
             self.last_discovery = Some(now);
-            self.swarm.behaviour_mut().peers.send_request(peer, peer_exchange::request());
+            self.swarm.behaviour_mut().peers.send_request(peer, Some(peer_exchange::request()));
         }
     }
 
-    pub(super) fn on_peers_event(&mut self, event: Event<Bytes, Bytes>) {
+    pub(super) fn on_peers_event(&mut self, event: Event<Option<Bytes>, Bytes>) {
         match event {
             Event::Message { peer, message: Message::Request { request, channel, .. }, .. } => {
                 let Some(known) = self.peers.get_mut(&peer).filter(|known| known.status.is_some()) else { return };
-                if !known.admit_request(PEERS, Instant::now()) || !peer_exchange::is_request(&request) {
-                    self.punish(peer, Offence::Flood);
+                let valid = request.as_deref().is_some_and(peer_exchange::is_request);
+                if !known.admit_request(PEERS, Instant::now()) || !valid {
+                    self.punish(peer, if valid { Offence::Flood } else { Offence::Invalid });
                     return;
                 }
                 let (_, address) = known.endpoint();
@@ -273,7 +278,7 @@ impl Driver {
                     }
                 }
             }
-            Event::InboundFailure { peer, error, .. } => self.on_inbound_failure(PEERS.name, peer, &error),
+            Event::InboundFailure { peer, error, .. } => on_inbound_failure(PEERS.name, peer, &error),
             Event::OutboundFailure { .. } | Event::ResponseSent { .. } => {}
         }
     }

@@ -18,6 +18,9 @@ use std::{
 };
 use tracing::{debug, trace};
 
+/// How many repeat bytes that others have used are skipped when this node says a content again.
+const REPEATS_SKIPPED_MAX: usize = 32;
+
 /// How often contents were published by this node: a repeated one gets another id. Oldest first out.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
@@ -48,19 +51,20 @@ impl Repeats {
 impl Driver {
     pub(super) fn publish(&mut self, topic: Topic, data: &Bytes) {
         let Some(hash) = self.topics.hash(topic).cloned() else { return };
-        // Only what consensus and gateways say is worth saying again.
-        let repeat = if topic == Topic::Transactions { 0 } else { self.repeats.next(topic, data) };
         let gossip = &mut self.swarm.behaviour_mut().gossip;
-        let outcome = match gossip.publish(hash.clone(), topic::frame(repeat, data)) {
-            Ok(_) => "sent",
-            // Somebody else said the same first: say it again under another id, once.
-            Err(PublishError::Duplicate) if topic != Topic::Transactions => {
-                let repeat = self.repeats.next(topic, data);
-                match gossip.publish(hash, topic::frame(repeat, data)) {
-                    Ok(_) => "sent",
-                    Err(_) => "duplicate",
-                }
+        let mut publish = |repeat| gossip.publish(hash.clone(), topic::frame(repeat, data));
+        // Only what consensus and gateways say is worth saying again. Others may have said the same, as often.
+        let mut outcome = Err(PublishError::Duplicate);
+        let attempts = if topic == Topic::Transactions { 1 } else { REPEATS_SKIPPED_MAX };
+        for _ in 0..attempts {
+            let repeat = if topic == Topic::Transactions { 0 } else { self.repeats.next(topic, data) };
+            outcome = publish(repeat);
+            if !matches!(outcome, Err(PublishError::Duplicate)) {
+                break;
             }
+        }
+        let outcome = match outcome {
+            Ok(_) => "sent",
             Err(PublishError::Duplicate) => "duplicate",
             Err(PublishError::NoPeersSubscribedToTopic) => "alone",
             Err(error) => {
@@ -76,10 +80,7 @@ impl Driver {
             Event::Message { propagation_source, message_id, message } => {
                 self.on_gossip_message(propagation_source, message_id, message);
             }
-            Event::GossipsubNotSupported { peer_id } => {
-                debug!(peer = %peer_id, "a peer without gossip");
-                self.disconnect(peer_id);
-            }
+            Event::GossipsubNotSupported { peer_id } => debug!(peer = %peer_id, "a peer without gossip"),
             Event::SlowPeer { peer_id, failed_messages } => {
                 trace!(peer = %peer_id, ?failed_messages, "a peer does not keep up");
                 crate::metrics::count_dropped("gossip-out");

@@ -37,6 +37,10 @@ impl InFlight {
         admitted
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     fn finish(&mut self, protocol: Protocol, id: InboundRequestId) {
         self.0.remove(&(protocol, id));
     }
@@ -67,7 +71,7 @@ impl Driver {
             let _ = answer.send(Err(error));
             return;
         }
-        let id = self.swarm.behaviour_mut().requests(protocol).send_request(&peer, data);
+        let id = self.swarm.behaviour_mut().requests(protocol).send_request(&peer, Some(data));
         self.pending.insert((protocol, id), PendingRequest { peer, answer });
     }
 
@@ -77,7 +81,7 @@ impl Driver {
         }
     }
 
-    pub(super) fn on_request_event(&mut self, protocol: Protocol, event: Event<Bytes, Bytes>) {
+    pub(super) fn on_request_event(&mut self, protocol: Protocol, event: Event<Option<Bytes>, Bytes>) {
         match event {
             Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
                 self.on_request(protocol, peer, request_id, request, channel);
@@ -101,7 +105,7 @@ impl Driver {
             }
             Event::InboundFailure { peer, request_id, error, .. } => {
                 self.in_flight.finish(protocol, request_id);
-                self.on_inbound_failure(protocol.name(), peer, &error);
+                on_inbound_failure(protocol.name(), peer, &error);
             }
             Event::ResponseSent { request_id, .. } => {
                 self.in_flight.finish(protocol, request_id);
@@ -115,9 +119,14 @@ impl Driver {
         protocol: Protocol,
         peer: PeerId,
         id: InboundRequestId,
-        data: Bytes,
+        data: Option<Bytes>,
         channel: ResponseChannel<Bytes>,
     ) {
+        let Some(data) = data else {
+            count_request(protocol.name(), "malformed");
+            self.punish(peer, Offence::Invalid);
+            return;
+        };
         let now = Instant::now();
         let wire = protocol.wire();
         // Before the handshake nobody is served; the channel is dropped, and the peer learns that there is no answer.
@@ -152,17 +161,12 @@ impl Driver {
         // Whoever asked may be gone.
         let _ = answer.send(result);
     }
+}
 
-    /// A request that could not be read or answered. Whoever sends what is no frame, or too long, offends.
-    pub(super) fn on_inbound_failure(&mut self, protocol: &'static str, peer: PeerId, error: &InboundFailure) {
-        count_request(protocol, "broken");
-        debug!(%peer, protocol, %error, "request failed");
-        match error {
-            InboundFailure::Io(error) if is_broken(Some(error)) => self.punish(peer, Offence::Invalid),
-            InboundFailure::Io(_) | InboundFailure::Timeout => self.punish(peer, Offence::Flood),
-            _ => {}
-        }
-    }
+/// A request that was not answered: by this node in time, or to a peer that was gone.
+pub(super) fn on_inbound_failure(protocol: &'static str, peer: PeerId, error: &InboundFailure) {
+    count_request(protocol, "unanswered");
+    debug!(%peer, protocol, %error, "a request is not answered");
 }
 
 /// Whether bytes came that are no frame of the protocol.
