@@ -49,8 +49,8 @@ mod tests {
     #[test]
     fn depth_is_limited_to_the_level() {
         let nested = |depth: usize| [vec![0x81u8; depth], vec![0x00]].concat();
-        assert!(decode("test", &nested(CBOR_DEPTH_MAX - 1)).is_ok());
-        assert!(decode("test", &nested(CBOR_DEPTH_MAX)).is_err());
+        assert!(decode("test", &nested(CBOR_DEPTH_MAX)).is_ok());
+        assert!(decode("test", &nested(CBOR_DEPTH_MAX + 1)).is_err());
         assert!(decode("test", &vec![0x81; 20_000]).is_err());
     }
 

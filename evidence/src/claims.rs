@@ -111,7 +111,8 @@ impl Claims {
             }
             label::MEASUREMENTS => {
                 for entry in entries(label, value)? {
-                    let [Value::Integer(_), Value::Bytes(body)] = entry.as_array().map_or(&[][..], Vec::as_slice) else {
+                    let [Value::Integer(_), Value::Bytes(body)] = entry.as_array().map_or(&[][..], Vec::as_slice)
+                    else {
                         return Err(wrong("an entry is not a content format and bytes"));
                     };
                     meter.spend(Work::Hash { bytes: body.len() })?;

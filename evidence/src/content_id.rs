@@ -1,9 +1,5 @@
 //! [`ContentId`]: the name of a block by its hash (CID, version 0 and 1).
-use crate::{
-    EvidenceError, Meter, Work,
-    error::limit,
-    limits::CONTENT_ID_BYTES_MAX,
-};
+use crate::{EvidenceError, Meter, Work, error::limit, limits::CONTENT_ID_BYTES_MAX};
 use alloy_primitives::keccak256;
 use cid::Cid;
 use sha2::{Digest, Sha256};

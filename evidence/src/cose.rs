@@ -1,9 +1,5 @@
 //! [`Sign1`]: a signed message (COSE_Sign1, RFC 9052, 4.2).
-use crate::{
-    EvidenceError, KeyType, Meter, PublicKey, Work, cbor,
-    error::limit,
-    limits::TOKEN_BYTES_MAX,
-};
+use crate::{EvidenceError, KeyType, Meter, PublicKey, Work, cbor, error::limit, limits::TOKEN_BYTES_MAX};
 use coset::{
     AsCborValue, CoseSign1, RegisteredLabelWithPrivate,
     cbor::Value,
@@ -93,8 +89,9 @@ impl Sign1 {
             value => value,
         };
         check_headers(&untagged)?;
-        let mut message = CoseSign1::from_cbor_value(untagged)
-            .map_err(|_| EvidenceError::Message { reason: "not four elements as they should be, or a malformed header" })?;
+        let mut message = CoseSign1::from_cbor_value(untagged).map_err(|_| EvidenceError::Message {
+            reason: "not four elements as they should be, or a malformed header",
+        })?;
         check_critical(&message)?;
         let Some(label) = &message.protected.header.alg else { return Err(EvidenceError::AlgorithmNotProtected) };
         let algorithm = Algorithm::from_label(label)?;

@@ -1,9 +1,5 @@
 //! [`PublicKey`]: whose signature counts, and checks of it.
-use crate::{
-    EvidenceError, Meter, Work, cbor,
-    error::limit,
-    limits::KEY_BYTES_MAX,
-};
+use crate::{EvidenceError, Meter, Work, cbor, error::limit, limits::KEY_BYTES_MAX};
 use coset::{AsCborValue, CoseKey, KeyType as CoseKeyType, Label, RegisteredLabel, cbor::Value, iana};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use secp256k1::{
@@ -128,12 +124,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`EvidenceError::Signature`], [`EvidenceError::Exhausted`].
-    pub fn verify_message(
-        &self,
-        message: &[u8],
-        signature: &[u8],
-        meter: &mut dyn Meter,
-    ) -> Result<(), EvidenceError> {
+    pub fn verify_message(&self, message: &[u8], signature: &[u8], meter: &mut dyn Meter) -> Result<(), EvidenceError> {
         meter.spend(Work::Signature(self.key_type()))?;
         meter.spend(Work::Hash { bytes: message.len() })?;
         let accepted = match &self.0 {
@@ -200,7 +191,8 @@ fn p256_accepts(key: &p256::ecdsa::VerifyingKey, digest: &[u8], signature: &[u8]
 }
 
 fn ed25519_accepts(key: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
-    ed25519_dalek::Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
+    ed25519_dalek::Signature::from_slice(signature)
+        .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok())
 }
 
 /// Whether the y coordinate (little endian, without the sign of x in the top bit) is below 2^255 - 19.

@@ -52,6 +52,8 @@ mod file;
 mod key;
 pub mod limits;
 mod policy;
+#[cfg(test)]
+mod tests;
 mod work;
 
 pub use car::{CarBlock, CarReader, CarVersion};

@@ -5,6 +5,7 @@
 //!                            ──► crash     (acknowledged is never missing)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
+//!   bin/iot-tests.rs         ──► iot       (others' tests of signatures, tokens and content, in process)
 //! ```
 //!
 //! The others drive the binary from outside, as an operator or a wallet would. They take it from `PERVADE_BIN`, or from
@@ -13,5 +14,6 @@ pub mod components;
 pub mod crash;
 pub mod ef;
 pub mod harness;
+pub mod iot;
 pub mod load;
 pub mod powerloss;

@@ -1,0 +1,63 @@
+//! The COSE working group's examples, as far as they are COSE_Sign1.
+use super::{Verdict, expect};
+use pervade_evidence::{EvidenceError, KeyType, PublicKey, Sign1, Tally};
+use serde_json::Value;
+use std::path::Path;
+
+const NOT_PROTECTED: &str = "algorithm outside of the protected header, which is refused";
+const ALGORITHM: &str = "signature algorithm or curve that is not supported";
+
+pub(super) fn run(file: &Path, content: &[u8]) -> Option<Vec<(String, Result<(), Verdict>)>> {
+    file.extension().filter(|extension| *extension == "json")?;
+    let test: Value = match serde_json::from_slice(content) {
+        Ok(test) => test,
+        Err(error) => return Some(vec![(String::new(), Err(error.into()))]),
+    };
+    let name = test["title"].as_str().unwrap_or_default().to_owned();
+    Some(vec![(name, check(&test))])
+}
+
+fn check(test: &Value) -> Result<(), Verdict> {
+    let input = &test["input"];
+    let valid = test["fail"] != true && input["fail"] != true;
+    let Some(signed) = input.get("sign0") else {
+        return Err(Verdict::Skipped("message other than COSE_Sign1"));
+    };
+    let message = hex::decode(test["output"]["cbor"].as_str().unwrap_or_default())?;
+    let Some((key_type, raw)) = key(&signed["key"]) else { return Err(Verdict::Skipped(ALGORITHM)) };
+    let key = PublicKey::from_raw(key_type, &raw)?;
+    let external = hex::decode(signed["external"].as_str().unwrap_or_default())?;
+    let mut tally = Tally::default();
+    let result = Sign1::parse(&message, &mut tally).and_then(|message| {
+        message.verify(&key, &external, &mut tally)?;
+        Ok(message.payload().to_vec())
+    });
+    match result {
+        Err(EvidenceError::UnsupportedAlgorithm { .. }) if valid => Err(Verdict::Skipped(ALGORITHM)),
+        Err(EvidenceError::AlgorithmNotProtected) if valid => Err(Verdict::Skipped(NOT_PROTECTED)),
+        Ok(payload) if valid && payload != plaintext(input)? => Err(Verdict::Failed("another payload".into())),
+        result => expect(valid, result),
+    }
+}
+
+fn plaintext(input: &Value) -> Result<Vec<u8>, Verdict> {
+    match input["plaintext"].as_str() {
+        Some(text) => Ok(text.as_bytes().to_vec()),
+        None => Ok(hex::decode(input["plaintext_hex"].as_str().unwrap_or_default())?),
+    }
+}
+
+/// A key of a kind that is supported.
+fn key(key: &Value) -> Option<(KeyType, Vec<u8>)> {
+    let coordinate = |name: &str| match key[format!("{name}_hex")].as_str() {
+        Some(digits) => hex::decode(digits).ok(),
+        None => super::claims::base64url(key[name].as_str()?),
+    };
+    let both = || Some([coordinate("x")?, coordinate("y")?].concat());
+    match key["crv"].as_str()? {
+        "P-256" => Some((KeyType::P256, both()?)),
+        "secp256k1" | "P-256K" => Some((KeyType::Secp256k1, both()?)),
+        "Ed25519" => Some((KeyType::Ed25519, coordinate("x")?)),
+        _ => None,
+    }
+}
