@@ -1,6 +1,6 @@
 //! The columns (RocksDB column families), what each holds, and how RocksDB keeps it.
 use crate::StorageOptions;
-use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
+use rocksdb::{BlockBasedIndexType, BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
 
 /// All memtables together: what is not yet in a sorted file. Also bounds idle memory.
 const WRITE_BUFFERS_BYTES_MAX: usize = 64 << 20;
@@ -22,8 +22,13 @@ const BYTES_PER_SYNC: u64 = 1 << 20;
 const LOG_FILES: usize = 3;
 /// Size of each of them.
 const LOG_FILE_BYTES_MAX: usize = 1 << 20;
+/// A part of an index or a filter: as large as a block of data.
+const METADATA_BLOCK_BYTES: usize = 4 << 10;
 /// One key in a thousand that is absent is looked for in vain.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
+
+/// Blocks of all sizes: the cache finds out.
+const BLOCK_CHARGE_BYTES_UNKNOWN: usize = 0;
 
 /// One column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,10 +154,16 @@ impl Column {
     pub(crate) fn options(self, cache: &Cache) -> Options {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(cache);
-        // Index and filters count against the cache, or memory would grow with the data.
+        // Index and filters count against the cache, or memory would grow with the data. They are kept in parts of some
+        // kilobytes: whole, those of a large file are megabytes, which a lookup would read again whenever they have been
+        // driven out, or do not fit into one shard of the cache at all.
         blocks.set_cache_index_and_filter_blocks(true);
         blocks.set_cache_index_and_filter_blocks_with_high_priority(true);
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        blocks.set_partition_filters(true);
+        blocks.set_metadata_block_size(METADATA_BLOCK_BYTES);
+        blocks.set_pin_top_level_index_and_filter(true);
         if self.has_bloom() {
             blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
         }
@@ -162,6 +173,12 @@ impl Column {
         options.set_write_buffer_size(if self.is_hot() { WRITE_BUFFER_HOT_BYTES } else { WRITE_BUFFER_COLD_BYTES });
         options
     }
+}
+
+/// The cache of blocks that all columns share. Its shards are of 32 MiB at least and it takes no locks; RocksDB's LRU
+/// cache would cut the default size into shards of one megabyte.
+pub(crate) fn block_cache(bytes: usize) -> Cache {
+    Cache::new_hyper_clock_cache(bytes, BLOCK_CHARGE_BYTES_UNKNOWN)
 }
 
 /// Options of the whole database.

@@ -88,6 +88,7 @@ impl Storage {
             return Err(StorageError::NotReplaying { number });
         }
         check_state(&executed, &tip)?;
+        store.nodes.insert_update(&executed.state);
         *store.tip.write() = Arc::new(store.tip().with_state(tip.head.clone(), executed.state.clone()));
         if !store.database.is_read_only() {
             store.queue.push(executed.state);
@@ -121,6 +122,7 @@ fn commit(store: &Store, executed: ExecutedBlock, seal: &Seal, sync: bool) -> Re
     }
 
     store.recent.insert(RecentBlock::new(&executed));
+    store.nodes.insert_update(&executed.state);
     {
         let mut tip = store.tip.write();
         *tip = Arc::new(tip.with_state(executed.block.clone(), executed.state.clone()));

@@ -11,7 +11,7 @@ use crate::{
 use alloy_primitives::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
-use rocksdb::{DB, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{DB, ReadOptions, WaitForCompactOptions, WriteBatch, WriteOptions};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One open database.
@@ -157,6 +157,14 @@ impl Database {
             Engine::Memory(disk) => disk.sync(),
         };
         synced.inspect_err(|error| self.fail(error.to_string()))
+    }
+
+    /// Writes memtables to files, and waits for compactions.
+    pub(crate) fn settle(&self) -> Result<(), StorageError> {
+        let Engine::Rocks(rocks) = &self.engine else { return Ok(()) };
+        let mut options = WaitForCompactOptions::default();
+        options.set_flush(true);
+        rocks.wait_for_compact(&options).map_err(StorageError::database("compact"))
     }
 
     pub(crate) fn check_writable(&self, operation: &'static str) -> Result<(), StorageError> {

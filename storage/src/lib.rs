@@ -20,7 +20,8 @@
 //!   than the head. It may be older, by [`Storage::blocks_to_replay`], and is then executed again from stored blocks.
 //! - A [`StateView`] does not change while blocks are added. Inside the history window every block has one.
 //! - The state root of an update is that of a Merkle Patricia trie built from nothing, and costs as much as the update is
-//!   large, not as the state is.
+//!   large, not as the state is: branches near the root are at hand, leaves are made again from the flat state, and a
+//!   lookup of what is neither reads some kilobytes, however large the files are.
 //! - A write or sync that fails is the last: see [`Storage::watch_failure`].
 //!
 //! Not here: execution, the rules of blocks, choosing between branches, and talking to anybody. Reads and writes block
@@ -47,6 +48,7 @@ mod history;
 mod log_index;
 mod maintenance;
 mod memory_disk;
+mod node_cache;
 mod open;
 mod options;
 mod overlay;
@@ -71,7 +73,8 @@ pub use error::StorageError;
 pub use maintenance::{CheckProgress, CheckReport, CheckStage, ColumnStats, DatabaseStats, PruneReport};
 pub use memory_disk::MemoryDisk;
 pub use options::{
-    BLOCK_CACHE_BYTES_DEFAULT, HISTORY_BLOCKS_DEFAULT, HistoryMode, OPEN_FILES_MAX_DEFAULT, StorageOptions,
+    BLOCK_CACHE_BYTES_DEFAULT, HISTORY_BLOCKS_DEFAULT, HistoryMode, NODE_CACHE_BYTES_DEFAULT, OPEN_FILES_MAX_DEFAULT,
+    StorageOptions,
 };
 pub use proof::AccountProof;
 pub use receipt::Receipt;

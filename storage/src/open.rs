@@ -9,7 +9,7 @@ use crate::{
     HistoryMode, StorageError, StorageOptions,
     blocks::read_block,
     codec::{FORMAT_VERSION, block::decode_header, key::block_key, meta},
-    columns::{Column, database_options},
+    columns::{Column, block_cache, database_options},
     database::Database,
     genesis,
     memory_disk::MemoryDisk,
@@ -20,7 +20,7 @@ use crate::{
 };
 use alloy_primitives::B256;
 use pervade_chainspec::ChainSpec;
-use rocksdb::{Cache, ColumnFamilyDescriptor, DB, ErrorKind, Options};
+use rocksdb::{ColumnFamilyDescriptor, DB, ErrorKind, Options};
 use std::{
     fs::{self, File},
     path::Path,
@@ -208,7 +208,7 @@ fn open_database(dir: &Path, options: &StorageOptions) -> Result<Database, Stora
         // RocksDB syncs the names in its folder, not the name of the folder.
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
     }
-    let cache = Cache::new_lru_cache(options.block_cache_bytes);
+    let cache = block_cache(options.block_cache_bytes);
     let database_options = database_options(options);
     let stored =
         if exists { DB::list_cf(&database_options, &path).map_err(|e| open_error(e, dir))? } else { Vec::new() };

@@ -4,6 +4,8 @@
 pub const HISTORY_BLOCKS_DEFAULT: u64 = 10_000;
 /// Default size of RocksDB's block cache: with write buffers it keeps an idle node far below 100 MiB.
 pub const BLOCK_CACHE_BYTES_DEFAULT: usize = 64 << 20;
+/// Default size of the cache of trie nodes: has all branches of a state of a million accounts. Takes memory as it fills.
+pub const NODE_CACHE_BYTES_DEFAULT: usize = 64 << 20;
 /// Default limit of RocksDB's open files; below the usual `ulimit -n` of 1,024.
 pub const OPEN_FILES_MAX_DEFAULT: i32 = 512;
 
@@ -43,6 +45,8 @@ pub struct StorageOptions {
     pub history: HistoryMode,
     /// Bytes of RocksDB's block cache.
     pub block_cache_bytes: usize,
+    /// Bytes of trie nodes kept at hand.
+    pub node_cache_bytes: usize,
     /// Open file limit of RocksDB.
     pub open_files_max: i32,
     /// Opened to look only: no writes, no lock taken.
@@ -54,6 +58,7 @@ impl Default for StorageOptions {
         Self {
             history: HistoryMode::default(),
             block_cache_bytes: BLOCK_CACHE_BYTES_DEFAULT,
+            node_cache_bytes: NODE_CACHE_BYTES_DEFAULT,
             open_files_max: OPEN_FILES_MAX_DEFAULT,
             read_only: false,
         }

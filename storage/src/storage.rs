@@ -162,6 +162,16 @@ impl Storage {
         self.store().database.io_counts()
     }
 
+    /// Writes memtables to files, and waits until RocksDB has nothing left to compact: what is measured then is not what
+    /// came before. For benchmarks.
+    ///
+    /// # Errors
+    /// [`StorageError::Database`]
+    #[doc(hidden)]
+    pub fn settle(&self) -> Result<(), StorageError> {
+        self.store().database.settle()
+    }
+
     /// Holds the background writer back, or lets it go on. While it is held back, a drop leaves the state behind the head,
     /// as a crash would. For tests.
     #[doc(hidden)]

@@ -4,6 +4,7 @@ use crate::{
     codec::{block::decode_header_prefix, key::block_key},
     columns::Column,
     database::Database,
+    node_cache::NodeCache,
     overlay::Tip,
     recent::RecentBlocks,
     witness::HeadNotes,
@@ -42,6 +43,7 @@ pub(crate) struct Store {
     /// Odd while blocks are taken back.
     pub(crate) unwinds: AtomicU64,
     pub(crate) codes: Mutex<LruMap<B256, Bytes, ByLength>>,
+    pub(crate) nodes: NodeCache,
 }
 
 /// What only one thread at a time may touch.
@@ -68,6 +70,7 @@ impl Store {
         notes: HeadNotes,
     ) -> Self {
         Self {
+            nodes: NodeCache::new(options.node_cache_bytes),
             dir,
             options,
             genesis_hash: markers.genesis_hash,

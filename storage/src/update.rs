@@ -5,7 +5,7 @@ use crate::{
         account::{account_leaf, slot_leaf},
         key::StateKey,
     },
-    trie::{NodeChange, NodeReader, update_trie},
+    trie::{LeafChange, NodeChange, NodeReader, update_leaves, update_trie},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
@@ -150,7 +150,8 @@ impl StateView {
         let mut owners = B256Map::default();
         for (owner, account, storage) in diffs {
             if account.before != account.after {
-                leaves.push((owner, account.after.as_ref().map(account_leaf)));
+                let [before, after] = [&account.before, &account.after].map(|state| state.as_ref().map(account_leaf));
+                leaves.push(LeafChange { key: owner, before, after });
                 accounts.push(account);
             }
             if let Some(storage) = storage {
@@ -158,10 +159,10 @@ impl StateView {
                 storages.push(storage);
             }
         }
-        leaves.sort_unstable_by_key(|(owner, _)| *owner);
+        leaves.sort_unstable_by_key(|leaf| leaf.key);
 
         let parent_root = self.state_root();
-        let (state_root, account_nodes) = update_trie(self, None, parent_root, &leaves)?;
+        let (state_root, account_nodes) = update_leaves(self, None, parent_root, &leaves)?;
         let account_nodes = account_nodes.into_changes();
         let number = self.number().saturating_add(1);
         let code = changes.code.clone();
@@ -209,8 +210,13 @@ fn diff_storage(
                 slots.push((*slot, before, *after));
             }
         }
-        let leaves = storage_leaves(slots.iter().map(|(slot, _, after)| (slot, after)));
-        let (root_after, nodes) = update_trie(view, Some(owner), root_before, &leaves)?;
+        let leaf = |(slot, before, after): &(U256, U256, U256)| {
+            let [before, after] = [before, after].map(|value| (!value.is_zero()).then(|| slot_leaf(value)));
+            LeafChange { key: keccak256(B256::from(*slot)), before, after }
+        };
+        let mut leaves: Vec<_> = slots.iter().map(leaf).collect();
+        leaves.sort_unstable_by_key(|leaf| leaf.key);
+        let (root_after, nodes) = update_leaves(view, Some(owner), root_before, &leaves)?;
         (root_after, slots, nodes.into_changes())
     };
     let unchanged = slots.is_empty() && nodes.is_empty();
@@ -237,25 +243,23 @@ fn wipe_storage(
     }
 
     let (root_after, new_nodes) = update_trie(&NoNodes, Some(owner), EMPTY_ROOT_HASH, &storage_leaves(written))?;
-    let mut nodes: BTreeMap<Nibbles, (Option<Bytes>, Option<Bytes>)> = BTreeMap::new();
+    let mut nodes: BTreeMap<Nibbles, NodeChange> =
+        new_nodes.into_changes().into_iter().map(|change| (change.path, change)).collect();
     for (path, before) in view.nodes_of(owner)? {
-        nodes.insert(path, (Some(before), None));
-    }
-    for (path, after) in new_nodes {
-        nodes.entry(path).or_default().1 = after;
+        let gone = || NodeChange { path, before: None, after: None, inner_hash: None };
+        nodes.entry(path).or_insert_with(gone).before = Some(before);
     }
 
     let slots = slots.into_iter().filter(|(_, (before, after))| before != after);
     let slots = slots.map(|(slot, (before, after))| (slot, before, after)).collect();
-    let nodes = nodes.into_iter().filter(|(_, (before, after))| before != after);
-    let nodes = nodes.map(|(path, (before, after))| NodeChange { path, before, after }).collect();
+    let nodes = nodes.into_values().filter(|change| change.before != change.after).collect();
     Ok((root_after, slots, nodes))
 }
 
-/// Hashed and sorted, as tries want them; zero deletes.
+/// Hashed and sorted, as a trie that is built from nothing wants them; none of them is zero.
 fn storage_leaves<'a>(slots: impl Iterator<Item = (&'a U256, &'a U256)>) -> Vec<(B256, Option<Vec<u8>>)> {
-    let leaf = |value: &U256| if value.is_zero() { None } else { Some(slot_leaf(value)) };
-    let mut leaves: Vec<_> = slots.map(|(slot, after)| (keccak256(B256::from(*slot)), leaf(after))).collect();
+    let mut leaves: Vec<_> =
+        slots.map(|(slot, value)| (keccak256(B256::from(*slot)), Some(slot_leaf(value)))).collect();
     leaves.sort_unstable_by_key(|(key, _)| *key);
     leaves
 }

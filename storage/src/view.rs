@@ -201,4 +201,15 @@ impl NodeReader for StateView {
             None => self.read(StateKey::Node(owner, path), |bytes| Ok(Bytes::copy_from_slice(bytes))),
         }
     }
+
+    fn cached(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256) -> Option<Bytes> {
+        self.store.nodes.get(owner, path, hash)
+    }
+
+    fn keep(&self, owner: Option<&B256>, path: &Nibbles, hash: &B256, rlp: &Bytes) {
+        // Nodes of the past must not take the place of those that the next block needs.
+        if self.number >= self.store.tip.read().state_number {
+            self.store.nodes.insert(owner, path, *hash, rlp.clone());
+        }
+    }
 }

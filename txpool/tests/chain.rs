@@ -35,6 +35,7 @@ impl Node {
         let options = StorageOptions {
             history: HistoryMode::Window { blocks: 100 },
             block_cache_bytes: 1 << 20,
+            node_cache_bytes: 1 << 20,
             open_files_max: 64,
             read_only: false,
         };

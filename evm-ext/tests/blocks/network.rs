@@ -39,6 +39,7 @@ impl Network {
         let options = StorageOptions {
             history: HistoryMode::Archive,
             block_cache_bytes: 1 << 20,
+            node_cache_bytes: 1 << 20,
             open_files_max: 64,
             read_only: false,
         };

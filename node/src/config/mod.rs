@@ -242,12 +242,14 @@ pub fn storage_options(store: &StoreConfig, history: &HistoryConfig) -> Result<S
         let reason = format!("{} is not between 1 and {CACHE_MB_MAX} megabytes", store.cache);
         return Err(NodeError::Setting { setting: "cache", reason });
     }
+    let cache_bytes = store.cache.saturating_mul(MEGABYTE);
     Ok(StorageOptions {
         history: match store.gcmode {
             GcMode::Full => HistoryMode::Window { blocks: history.blocks },
             GcMode::Archive => HistoryMode::Archive,
         },
-        block_cache_bytes: store.cache.saturating_mul(MEGABYTE),
+        block_cache_bytes: cache_bytes / 2,
+        node_cache_bytes: cache_bytes / 2,
         open_files_max: DATABASE_OPEN_FILES_MAX,
         read_only: false,
     })

@@ -1,5 +1,5 @@
 //! [`NodeChanges`]: what a batch does to the stored nodes of one trie.
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use alloy_trie::Nibbles;
 
 /// One stored node before and after a batch, as RLP; `None`: there is none. The two differ.
@@ -11,6 +11,8 @@ pub struct NodeChange {
     pub before: Option<Bytes>,
     /// What to store; `None` deletes.
     pub after: Option<Bytes>,
+    /// Hash of `after`, if it is a branch or an extension, and as such worth to be kept at hand.
+    pub inner_hash: Option<B256>,
 }
 
 /// Nodes to put and to delete, ascending by path, each path once.
@@ -32,7 +34,7 @@ impl NodeChanges {
                 outcome.add(event);
             }
             if outcome.changed {
-                changes.push(NodeChange { path, before: outcome.before, after: outcome.after });
+                changes.push(outcome.change(path));
             }
         }
         Self { changes }
@@ -82,8 +84,8 @@ impl IntoIterator for NodeChanges {
 pub(super) enum NodeEvent {
     /// This was stored there.
     Read(Bytes),
-    /// This shall be stored there, whether or not the path was vacated as well.
-    Write(Bytes),
+    /// This shall be stored there, whether or not the path was vacated as well; with the hash, if it is no leaf.
+    Write(Bytes, Option<B256>),
     /// Nothing hangs there any more, or nothing that has a record.
     Vacate,
 }
@@ -92,6 +94,7 @@ pub(super) enum NodeEvent {
 struct Outcome {
     before: Option<Bytes>,
     after: Option<Bytes>,
+    inner_hash: Option<B256>,
     changed: bool,
 }
 
@@ -99,9 +102,15 @@ impl Outcome {
     fn add(&mut self, event: NodeEvent) {
         match event {
             NodeEvent::Read(rlp) => self.before = Some(rlp),
-            NodeEvent::Write(rlp) => (self.after, self.changed) = (Some(rlp), true),
+            NodeEvent::Write(rlp, inner_hash) => {
+                (self.after, self.inner_hash, self.changed) = (Some(rlp), inner_hash, true);
+            }
             NodeEvent::Vacate => self.changed = true,
         }
+    }
+
+    fn change(self, path: Nibbles) -> NodeChange {
+        NodeChange { path, before: self.before, after: self.after, inner_hash: self.inner_hash }
     }
 }
 

@@ -12,12 +12,15 @@
 //! ```
 //!
 //! - [`update_trie`] applies one batch: each node on a changed path is read, decoded and hashed once.
+//! - [`update_leaves`] does the same knowing what the keys had so far: their leaves are not read but made again, and
+//!   their parents' hashes say whether that was right.
 //! - [`prove`] collects the nodes that show a key's value or its absence (EIP-1186).
 //! - [`visit_leaves`] walks a whole trie and checks every hash on the way.
 //!
 //! Invariants: after a batch the stored records are exactly those that a build from nothing would make. Branches never
 //! move; leaves and extensions do when their neighbourhood splits or collapses, and leave no record behind. What is
-//! read must hash to what its parent names, otherwise it is [`StorageError::Damaged`].
+//! read must hash to what its parent names, otherwise it is [`StorageError::Damaged`]; what a cache holds was hashed
+//! when it came there, and is compared by that hash. So no cache can be out of date: it has what a parent names, or not.
 //!
 //! Not here: where records are kept, caching, history, and how accounts and slots become keys and values.
 mod build;
@@ -36,7 +39,7 @@ mod tests;
 pub use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
 pub use changes::{NodeChange, NodeChanges};
 pub use proof::prove;
-pub use update::{update_trie, update_trie_by_path};
+pub use update::{LeafChange, update_leaves, update_trie, update_trie_by_path};
 pub use walk::{WalkedTrie, visit_leaves};
 
 use crate::StorageError;
@@ -50,4 +53,13 @@ pub trait NodeReader: Sync {
     /// # Errors
     /// Whatever the store says.
     fn node(&self, owner: Option<&B256>, path: &Nibbles) -> Result<Option<Bytes>, StorageError>;
+
+    /// The RLP stored at `path`, if it is at hand and known to have this hash: it is then neither read nor hashed.
+    /// Whoever answers has hashed it, or been told by [`Self::keep`].
+    fn cached(&self, _owner: Option<&B256>, _path: &Nibbles, _hash: &B256) -> Option<Bytes> {
+        None
+    }
+
+    /// Tells what was read at `path` and does have this hash.
+    fn keep(&self, _owner: Option<&B256>, _path: &Nibbles, _hash: &B256, _rlp: &Bytes) {}
 }

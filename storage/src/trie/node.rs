@@ -1,4 +1,5 @@
 //! Decoding of trie nodes (Yellow Paper, appendix D), borrowing from their RLP.
+use alloy_primitives::B256;
 use alloy_rlp::Header;
 use alloy_trie::Nibbles;
 
@@ -102,8 +103,9 @@ impl<'a> Node<'a> {
 }
 
 /// The hash in a reference, `None` if the child is absent or embedded.
-pub(super) fn hash_of(reference: &[u8]) -> Option<&[u8]> {
-    (reference.len() == HASH_REFERENCE_BYTES).then(|| reference.get(1..)).flatten()
+pub(super) fn hash_of(reference: &[u8]) -> Option<&B256> {
+    let hash = (reference.len() == HASH_REFERENCE_BYTES).then(|| reference.get(1..)).flatten()?;
+    hash.try_into().ok()
 }
 
 struct Item<'a> {

@@ -4,7 +4,7 @@ use super::{
     node::{Node, hash_of},
 };
 use crate::StorageError;
-use alloy_primitives::{B256, Bytes, hex, keccak256};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::{Nibbles, nodes::RlpNode};
 
 /// The stored nodes of one trie.
@@ -25,15 +25,31 @@ impl<'a> NodeSource<'a> {
     /// [`StorageError::Damaged`] if the record is missing or has another hash; whatever the reader says.
     pub(super) fn resolve<'r>(&self, at: &Nibbles, reference: &'r [u8]) -> Result<NodeRlp<'r>, StorageError> {
         let Some(hash) = hash_of(reference) else { return Ok(NodeRlp::Embedded(reference)) };
+        match self.cached(at, hash) {
+            Some(rlp) => Ok(NodeRlp::Stored(rlp)),
+            None => self.read(at, hash).map(NodeRlp::Stored),
+        }
+    }
+
+    /// The RLP of that hash, if the reader has it at hand.
+    pub(super) fn cached(&self, at: &Nibbles, hash: &B256) -> Option<Bytes> {
+        self.reader.cached(self.owner, at, hash)
+    }
+
+    /// The record at `at`.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] if it is missing or has another hash; whatever the reader says.
+    pub(super) fn read(&self, at: &Nibbles, hash: &B256) -> Result<Bytes, StorageError> {
         let Some(rlp) = self.reader.node(self.owner, at)? else {
-            return Err(self.damaged(at, &format!("is missing: its parent names {}", hex::encode_prefixed(hash))));
+            return Err(self.damaged(at, &format!("is missing: its parent names {hash}")));
         };
         let found = keccak256(&rlp);
         if found != *hash {
-            let expected = hex::encode_prefixed(hash);
-            return Err(self.damaged(at, &format!("has hash {found}, its parent names {expected}")));
+            return Err(self.damaged(at, &format!("has hash {found}, its parent names {hash}")));
         }
-        Ok(NodeRlp::Stored(rlp))
+        self.reader.keep(self.owner, at, hash, &rlp);
+        Ok(rlp)
     }
 
     /// Decodes the node at `at`.

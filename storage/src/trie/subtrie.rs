@@ -5,7 +5,8 @@ use super::{
     node::hash_of,
     source::{NodeRlp, NodeSource},
 };
-use alloy_primitives::Bytes;
+use crate::StorageError;
+use alloy_primitives::{Bytes, keccak256};
 use alloy_trie::{Nibbles, nodes::RlpNode};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -22,6 +23,14 @@ const EVENTS_PER_CHANGE: usize = 3;
 pub(super) struct Change<'a> {
     pub(super) path: Nibbles,
     pub(super) value: &'a [u8],
+    /// What it has so far; empty if it has none or the caller does not know.
+    pub(super) before: &'a [u8],
+}
+
+impl<'a> Change<'a> {
+    pub(super) fn new(path: Nibbles, before: Option<&'a [u8]>, after: Option<&'a [u8]>) -> Self {
+        Self { path, value: after.unwrap_or_default(), before: before.unwrap_or_default() }
+    }
 }
 
 /// All keys below a position. Paths are absolute: the same subtrie fits wherever a split or a collapse moves it to, and
@@ -62,6 +71,30 @@ impl<'s> Nodes<'s> {
         self.events
     }
 
+    /// The RLP behind a reference that is not empty, on the way to `changes`. Their leaves are not read where it is known
+    /// what they hold.
+    ///
+    /// # Errors
+    /// [`StorageError::Damaged`] if the record is missing or has another hash; whatever the reader says.
+    pub(super) fn resolve<'r>(
+        &mut self,
+        at: &Nibbles,
+        reference: &'r [u8],
+        changes: &[Change<'_>],
+    ) -> Result<NodeRlp<'r>, StorageError> {
+        let Some(hash) = hash_of(reference) else { return Ok(NodeRlp::Embedded(reference)) };
+        if let Some(rlp) = self.source.cached(at, hash) {
+            return Ok(NodeRlp::Stored(rlp));
+        }
+        if let Some(known) = only_known(changes) {
+            encode::leaf(&mut self.rlp, &known.path, at.len(), known.before);
+            if keccak256(&self.rlp) == *hash {
+                return Ok(NodeRlp::Stored(Bytes::copy_from_slice(&self.rlp)));
+            }
+        }
+        self.source.read(at, hash).map(NodeRlp::Stored)
+    }
+
     /// Notes what was stored at a path that changes.
     pub(super) fn replaced(&mut self, at: &Nibbles, rlp: NodeRlp<'_>) {
         if let NodeRlp::Stored(rlp) = rlp {
@@ -75,12 +108,12 @@ impl<'s> Nodes<'s> {
             Subtrie::Empty => RlpNode::default(),
             Subtrie::Leaf { path, value } => {
                 encode::leaf(&mut self.rlp, path, at.len(), value);
-                self.store(at)
+                self.store(at, Kind::Leaf)
             }
             Subtrie::Branch { path, node } if path == at => node.clone(),
             Subtrie::Branch { path, node } => {
                 encode::extension(&mut self.rlp, path, at.len(), node);
-                self.store(at)
+                self.store(at, Kind::Inner)
             }
         };
         if hash_of(before).is_some() && !node.is_hash() {
@@ -99,13 +132,14 @@ impl<'s> Nodes<'s> {
     /// Writes a branch. Whoever owns its position removes an older record there if this one needs none.
     pub(super) fn branch(&mut self, path: &Nibbles, children: &[&[u8]; 16], value: &[u8]) -> RlpNode {
         encode::branch(&mut self.rlp, children, value);
-        self.store(path)
+        self.store(path, Kind::Inner)
     }
 
-    fn store(&mut self, at: &Nibbles) -> RlpNode {
+    fn store(&mut self, at: &Nibbles, kind: Kind) -> RlpNode {
         let node = encode::reference(&self.rlp, at.is_empty());
-        if node.is_hash() {
-            self.events.push((*at, NodeEvent::Write(Bytes::copy_from_slice(&self.rlp))));
+        if let Some(hash) = node.as_hash() {
+            let inner_hash = (kind == Kind::Inner).then_some(hash);
+            self.events.push((*at, NodeEvent::Write(Bytes::copy_from_slice(&self.rlp), inner_hash)));
         }
         node
     }
@@ -138,6 +172,20 @@ impl<'s> Nodes<'s> {
         }
         results
     }
+}
+
+/// What a node is, for those who keep some at hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Leaf,
+    Inner,
+}
+
+/// The one change whose key is known to have a value. If there are two, what they hang from is no leaf.
+fn only_known<'c, 'a>(changes: &'c [Change<'a>]) -> Option<&'c Change<'a>> {
+    let mut known = changes.iter().filter(|change| !change.before.is_empty());
+    let first = known.next()?;
+    known.next().is_none().then_some(first)
 }
 
 /// The changes below one child of a branch.

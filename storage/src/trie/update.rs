@@ -27,9 +27,38 @@ pub fn update_trie(
     root: B256,
     changes: &[(B256, Option<Vec<u8>>)],
 ) -> Result<(B256, NodeChanges), StorageError> {
+    let changes: Vec<_> =
+        changes.iter().map(|(key, value)| Change::new(Nibbles::unpack_array(key), None, value.as_deref())).collect();
+    update(NodeSource::new(reader, owner), root, &changes)
+}
+
+/// One key of a batch, with what it has so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeafChange {
+    /// Hashed key.
+    pub key: B256,
+    /// The bytes in its leaf before; `None`: it has no leaf, or they are not known.
+    pub before: Option<Vec<u8>>,
+    /// The bytes to keep in its leaf; `None` deletes.
+    pub after: Option<Vec<u8>>,
+}
+
+/// As [`update_trie`], for a caller who knows what the keys had so far: that saves reading their leaves, the deepest
+/// nodes and the least likely to be at hand. A wrong `before` does no harm: no parent names such a leaf, so it is read.
+///
+/// # Errors
+/// As [`update_trie`].
+pub fn update_leaves(
+    reader: &dyn NodeReader,
+    owner: Option<&B256>,
+    root: B256,
+    changes: &[LeafChange],
+) -> Result<(B256, NodeChanges), StorageError> {
     let changes: Vec<_> = changes
         .iter()
-        .map(|(key, value)| Change { path: Nibbles::unpack_array(key), value: value.as_deref().unwrap_or_default() })
+        .map(|change| {
+            Change::new(Nibbles::unpack_array(&change.key), change.before.as_deref(), change.after.as_deref())
+        })
         .collect();
     update(NodeSource::new(reader, owner), root, &changes)
 }
@@ -45,10 +74,7 @@ pub fn update_trie_by_path(
     root: B256,
     changes: &[(Nibbles, Option<Vec<u8>>)],
 ) -> Result<(B256, NodeChanges), StorageError> {
-    let changes: Vec<_> = changes
-        .iter()
-        .map(|(path, value)| Change { path: *path, value: value.as_deref().unwrap_or_default() })
-        .collect();
+    let changes: Vec<_> = changes.iter().map(|(path, value)| Change::new(*path, None, value.as_deref())).collect();
     update(NodeSource::new(reader, owner), root, &changes)
 }
 
@@ -75,7 +101,7 @@ impl Nodes<'_> {
             let leaves = without_deletions(changes);
             return Ok((!leaves.is_empty()).then(|| build(self, &leaves, Subtrie::Empty)));
         }
-        let rlp = self.source.resolve(at, reference)?;
+        let rlp = self.resolve(at, reference, changes)?;
         let updated = match self.source.decode(at, rlp.as_ref())? {
             Node::Leaf { suffix, value } => self.update_leaf(at.join(&suffix), value, changes),
             Node::Extension { prefix, child } => self.update_extension(at.join(&prefix), child, changes)?,

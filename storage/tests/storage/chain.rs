@@ -39,9 +39,12 @@ pub struct Chain {
 
 impl Chain {
     pub fn new(history: HistoryMode) -> Self {
+        Self::with(StorageOptions { history, ..StorageOptions::default() })
+    }
+
+    pub fn with(options: StorageOptions) -> Self {
         let spec = spec("");
         let dir = directory();
-        let options = StorageOptions { history, ..StorageOptions::default() };
         let storage = Some(Storage::open(dir.path(), &spec, options.clone()).unwrap());
         Self { dir, spec, options, storage, models: vec![Model::default()], changes: Vec::new() }
     }

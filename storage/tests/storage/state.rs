@@ -4,7 +4,7 @@ use crate::{
     model::{Operation, address, operations},
 };
 use alloy_primitives::U256;
-use pervade_storage::{HistoryMode, StateReader, StorageError};
+use pervade_storage::{HistoryMode, NODE_CACHE_BYTES_DEFAULT, StateReader, StorageError, StorageOptions};
 use proptest::prelude::*;
 
 /// What happens to a chain.
@@ -34,8 +34,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn run(history: HistoryMode, steps: Vec<Step>) {
-    let mut chain = Chain::new(history);
+/// None, too few for one trie, and plenty.
+fn node_cache_bytes() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), Just(16 << 10), Just(NODE_CACHE_BYTES_DEFAULT)]
+}
+
+fn run(history: HistoryMode, node_cache_bytes: usize, steps: Vec<Step>) {
+    let mut chain = Chain::with(StorageOptions { history, node_cache_bytes, ..StorageOptions::default() });
     let mut unwritten = 0;
     for step in steps {
         match step {
@@ -90,25 +95,33 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_block_of_an_archive_reads_as_a_state_built_from_nothing(steps in prop::collection::vec(step(), 1..25)) {
-        run(HistoryMode::Archive, steps);
+    fn every_block_of_an_archive_reads_as_a_state_built_from_nothing(
+        cache in node_cache_bytes(),
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
+        run(HistoryMode::Archive, cache, steps);
     }
 
     #[test]
-    fn every_block_of_a_window_reads_as_a_state_built_from_nothing(steps in prop::collection::vec(step(), 1..25)) {
-        run(HistoryMode::Window { blocks: 5 }, steps);
+    fn every_block_of_a_window_reads_as_a_state_built_from_nothing(
+        cache in node_cache_bytes(),
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
+        run(HistoryMode::Window { blocks: 5 }, cache, steps);
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    // What a chain costs grows with the square of its length: each block is read as of each later one.
+    #![proptest_config(ProptestConfig { cases: 40, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn slow_long_chains_read_as_states_built_from_nothing(
         window in prop::option::of(1..20u64),
-        steps in prop::collection::vec(step(), 1..150),
+        cache in node_cache_bytes(),
+        steps in prop::collection::vec(step(), 50..120),
     ) {
-        run(window.map_or(HistoryMode::Archive, |blocks| HistoryMode::Window { blocks }), steps);
+        run(window.map_or(HistoryMode::Archive, |blocks| HistoryMode::Window { blocks }), cache, steps);
     }
 }
 

@@ -5,22 +5,18 @@ use alloy_signer_local::PrivateKeySigner;
 use eyre::Context;
 use pervade_chainspec::{BaseFeeRule, ChainSpec, NetworkParams, ValidatorConfig};
 use pervade_evm_ext::{ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
-use pervade_storage::{
-    Block, ExecutedBlock, HistoryMode, RecoveredBlock, StateUpdate, Storage, StorageOptions, Transaction,
-};
+use pervade_storage::{Block, ExecutedBlock, RecoveredBlock, StateUpdate, Storage, StorageOptions, Transaction};
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 const CHAIN_ID: u64 = 1337;
 const GAS_LIMIT: u64 = 10_000_000_000;
-/// Bytes of the block cache: the node's default.
-const BLOCK_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
-/// An open chain. Its files go when it is dropped.
+/// An open chain, with the settings that a node has by default. Its files go when it is dropped.
 pub(super) struct BenchChain {
     pub(super) spec: ChainSpec,
     pub(super) storage: Storage,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// A key that signs.
@@ -74,14 +70,16 @@ impl BenchChain {
             ..NetworkParams::new(CHAIN_ID, validators)
         };
         let spec = ChainSpec::from_genesis(ChainSpec::new_network(network), None)?;
-        let options = StorageOptions {
-            history: HistoryMode::Window { blocks: 10_000 },
-            block_cache_bytes: BLOCK_CACHE_BYTES,
-            open_files_max: 256,
-            read_only: false,
-        };
-        let storage = Storage::open(directory.path(), &spec, options)?;
-        Ok(Self { spec, storage, _directory: directory })
+        let storage = Storage::open(directory.path(), &spec, StorageOptions::default())?;
+        Ok(Self { spec, storage, directory })
+    }
+
+    /// Closes and opens again: what was in memory is gone. Nobody else may hold the storage.
+    pub(super) fn reopen(self) -> eyre::Result<Self> {
+        let Self { spec, storage, directory } = self;
+        drop(storage);
+        let storage = Storage::open(directory.path(), &spec, StorageOptions::default())?;
+        Ok(Self { spec, storage, directory })
     }
 
     /// Executes a block of these transactions on the head. All must be taken.

@@ -30,6 +30,7 @@ impl TestStore {
         let options = StorageOptions {
             history: HistoryMode::Archive,
             block_cache_bytes: CACHE_BYTES,
+            node_cache_bytes: CACHE_BYTES,
             open_files_max: OPEN_FILES_MAX,
             read_only: false,
         };

@@ -1,6 +1,6 @@
 //! A batch reads what lies on its paths, whatever the size of the trie.
 use super::{MemoryNodes, build};
-use crate::trie::{Nibbles, update_trie};
+use crate::trie::{LeafChange, Nibbles, update_leaves, update_trie};
 use alloy_primitives::{B256, keccak256};
 use std::collections::BTreeMap;
 
@@ -34,6 +34,21 @@ fn reads_grow_with_the_depth_of_the_trie_and_not_with_its_size() {
     let [in_small, in_large] = [reads(small_root, &small, 100), reads(large_root, &large, 100)];
     assert!(in_small <= 4 * TOUCHED as usize, "{in_small} reads");
     assert!(in_large <= in_small + 2 * TOUCHED as usize, "{in_large} reads, {in_small} in the small trie");
+}
+
+#[test]
+fn leaves_whose_values_are_known_are_not_read() {
+    let (root, nodes) = trie_of(10_000);
+    let keys: BTreeMap<B256, u64> = (0..TOUCHED).map(|index| (keccak256(index.to_be_bytes()), index)).collect();
+    let change = |key: &B256| LeafChange { key: *key, before: Some(vec![9; 70]), after: Some(vec![8; 70]) };
+    let changes: Vec<_> = keys.keys().map(change).collect();
+    nodes.take_reads();
+    let (_, records) = update_leaves(&nodes, None, root, &changes).unwrap();
+    assert_eq!(nodes.take_reads(), records.len() - TOUCHED as usize);
+    assert!(
+        records.into_changes().iter().all(|change| change.before.is_some()),
+        "what they replace is known all the same"
+    );
 }
 
 #[test]

@@ -5,9 +5,9 @@ mod random;
 mod speed;
 mod vectors;
 
-use super::{EMPTY_ROOT_HASH, Nibbles, NodeChange, NodeChanges, NodeReader, update_trie};
+use super::{EMPTY_ROOT_HASH, Nibbles, NodeChange, NodeChanges, NodeReader, node::Node, update_trie};
 use crate::StorageError;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_trie::HashBuilder;
 use std::{
     collections::BTreeMap,
@@ -32,10 +32,12 @@ impl MemoryNodes {
     /// Checks on the way that the changes are in order, do change something, and know what they replace.
     fn apply(&mut self, changes: NodeChanges) {
         let mut last = None;
-        for NodeChange { path, before, after } in changes.into_changes() {
+        for NodeChange { path, before, after, inner_hash } in changes.into_changes() {
             assert!(last < Some(path), "changes are not ascending at {path:?}");
             last = Some(path);
             assert_ne!(before, after, "{path:?} does not change");
+            let is_inner = after.as_ref().is_some_and(|rlp| is_inner(&path, rlp));
+            assert_eq!(inner_hash, after.as_ref().filter(|_| is_inner).map(keccak256), "{path:?}");
             let replaced = match after {
                 Some(rlp) => self.records.insert(path, rlp),
                 None => self.records.remove(&path),
@@ -47,6 +49,11 @@ impl MemoryNodes {
     fn take_reads(&self) -> usize {
         self.reads.swap(0, Ordering::Relaxed)
     }
+}
+
+/// Whether it is a branch or an extension.
+fn is_inner(path: &Nibbles, rlp: &[u8]) -> bool {
+    !matches!(Node::decode(rlp, path.len()), Ok(Node::Leaf { .. }))
 }
 
 /// A change as [`update_trie`] takes it.

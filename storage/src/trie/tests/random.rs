@@ -1,6 +1,9 @@
 //! Random batches against alloy's hash builder and against a build from nothing.
 use super::{Change, MemoryNodes, build, oracle_root};
-use crate::trie::{EMPTY_ROOT_HASH, Nibbles, WalkedTrie, prove, update_trie, update_trie_by_path, visit_leaves};
+use crate::trie::{
+    EMPTY_ROOT_HASH, LeafChange, Nibbles, WalkedTrie, prove, update_leaves, update_trie, update_trie_by_path,
+    visit_leaves,
+};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::proof::verify_proof;
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -74,6 +77,33 @@ proptest! {
             let (again, records) = update_trie(&nodes, None, root, &changes).unwrap();
             prop_assert!(again == root && records.is_empty(), "the same batch again changes nothing");
         }
+    }
+
+    #[test]
+    fn a_batch_does_the_same_whether_what_was_before_is_known_or_not_or_wrong(
+        leaves in proptest::collection::btree_map(key(), value(), 0..30),
+        batch in batch(),
+        wrong in value(),
+    ) {
+        let (root, nodes) = build(&leaves);
+        let (mut changes, existing) = batch;
+        let keys: Vec<B256> = leaves.keys().copied().collect();
+        if !keys.is_empty() {
+            changes.extend(existing.into_iter().map(|(index, value)| (keys[index % keys.len()], value)));
+        }
+        let known = |before: &dyn Fn(&B256) -> Option<Vec<u8>>| -> Vec<_> {
+            let change = |(key, after): (&B256, &Option<Vec<u8>>)| LeafChange { key: *key, before: before(key), after: after.clone() };
+            changes.iter().map(change).collect()
+        };
+        let unknown: Vec<Change> = changes.clone().into_iter().collect();
+        let expected = update_trie(&nodes, None, root, &unknown).unwrap();
+        let reads = nodes.take_reads();
+
+        let found = update_leaves(&nodes, None, root, &known(&|key| leaves.get(key).cloned())).unwrap();
+        prop_assert_eq!(&found, &expected);
+        prop_assert!(nodes.take_reads() <= reads);
+        let found = update_leaves(&nodes, None, root, &known(&|_| Some(wrong.clone()))).unwrap();
+        prop_assert_eq!(&found, &expected);
     }
 
     #[test]
