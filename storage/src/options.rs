@@ -4,8 +4,9 @@
 pub const HISTORY_BLOCKS_DEFAULT: u64 = 10_000;
 /// Default size of RocksDB's block cache: with write buffers it keeps an idle node far below 100 MiB.
 pub const BLOCK_CACHE_BYTES_DEFAULT: usize = 64 << 20;
-/// Default size of the cache of trie nodes: has all branches of a state of a million accounts. Takes memory as it fills.
-pub const NODE_CACHE_BYTES_DEFAULT: usize = 64 << 20;
+/// Default size of the cache of trie nodes: the first five levels of a large state's branches take 50 MiB, and must not be
+/// driven out by the many below them. Takes memory as it fills.
+pub const NODE_CACHE_BYTES_DEFAULT: usize = 128 << 20;
 /// Default limit of RocksDB's open files; below the usual `ulimit -n` of 1,024.
 pub const OPEN_FILES_MAX_DEFAULT: i32 = 512;
 

@@ -243,13 +243,14 @@ pub fn storage_options(store: &StoreConfig, history: &HistoryConfig) -> Result<S
         return Err(NodeError::Setting { setting: "cache", reason });
     }
     let cache_bytes = store.cache.saturating_mul(MEGABYTE);
+    let block_cache_bytes = cache_bytes / 3;
     Ok(StorageOptions {
         history: match store.gcmode {
             GcMode::Full => HistoryMode::Window { blocks: history.blocks },
             GcMode::Archive => HistoryMode::Archive,
         },
-        block_cache_bytes: cache_bytes / 2,
-        node_cache_bytes: cache_bytes / 2,
+        block_cache_bytes,
+        node_cache_bytes: cache_bytes - block_cache_bytes,
         open_files_max: DATABASE_OPEN_FILES_MAX,
         read_only: false,
     })

@@ -34,8 +34,8 @@ section! {
     values {
         /// How much historical state is kept: of the latest blocks (full) or of every block (archive) [default: full]
         gcmode: GcMode ["gcmode", "PERVADE_GCMODE", "MODE"] = GcMode::Full;
-        /// Megabytes of caches: half for blocks of the database, half for nodes of the state trie [default: 128]
-        cache: usize ["cache", "PERVADE_CACHE", "MB"] = 128;
+        /// Megabytes of caches: a third for blocks of the database, the rest for nodes of the state trie [default: 192]
+        cache: usize ["cache", "PERVADE_CACHE", "MB"] = 192;
     }
     optional {}
 }
