@@ -132,11 +132,12 @@ impl Column {
         )
     }
 
-    /// Hashes and signatures do not compress: what consists of them is left alone, to save the CPU.
+    /// Hashes, addresses and signatures do not compress: what consists of them is left alone, to save the CPU.
     const fn compression(self) -> DBCompressionType {
         match self {
             Self::BlockNumbers
             | Self::TransactionLookup
+            | Self::Accounts
             | Self::AccountTrie
             | Self::StorageTrie
             | Self::Certificates
