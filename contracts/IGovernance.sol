@@ -33,7 +33,7 @@ interface IGovernance {
     /// @return accounts of the gateways that serve every thing without gateways of its own
     function gateways() external view returns (address[] memory);
     /// @param name the parameter's name as ASCII, filled up with zeros on the right
-    /// @return value what holds in this block, and the least and the greatest that a vote may set
+    /// @notice What holds in this block, and the least and the greatest that a vote may set.
     function parameter(bytes32 name) external view returns (uint256 value, uint256 minimum, uint256 maximum);
     /// @return permissions bit 0: may send; bit 1: may create contracts; bit 2: may register things; bit 3: sends without
     /// paying, within a quota
@@ -46,9 +46,9 @@ interface IGovernance {
     function propose(Action action, bytes calldata arguments, uint64 expiry) external returns (uint256 proposalId);
     /// @notice One vote for each validator's account.
     function vote(uint256 proposalId, bool support) external;
-    /// @return powerFor, powerAgainst power of those who voted, counted with the present set while the proposal is open
+    /// @notice While the proposal is open, powers are counted with the present set.
     function proposalOf(uint256 proposalId) external view returns (address proposer, Action action, bytes memory arguments, uint64 expiry, uint64 powerFor, uint64 powerAgainst, ProposalStatus status);
+    /// @notice `next` is where to go on, 0 at the end.
     /// @param cursor the first proposal to list, 0 for the first of all
-    /// @return next where to go on, 0 at the end
     function proposals(uint256 cursor, uint256 limit) external view returns (uint256[] memory proposalIds, uint256 next);
 }

@@ -9,11 +9,13 @@ use crate::{
     BlockError,
     environment::environment,
     evm::{Control, PervadeEvm, build},
-    governance::{missing_permission, permissions_in},
-    precompiles::{PrecompileSet, Precompiles},
+    governance::{self, chain_settings_in, missing_permission, permissions_in},
+    precompiles::{Frame, PrecompileError, PrecompileSet, Precompiles, protocol_step},
     requests, rewards,
     state::{BlockState, StateError},
-    system::{self, SystemTransactions},
+    system::SystemWork,
+    system_handler::SystemHandler,
+    things,
 };
 use alloy_consensus::{Eip658Value, Header, Transaction as _};
 use alloy_eips::{
@@ -24,15 +26,19 @@ use alloy_eips::{
 use alloy_evm::FromRecoveredTx;
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
 use alloy_primitives::{Address, B256, Bytes};
-use pervade_chainspec::{BlockForks, ChainSpec, PermissionRule, params::SYSTEM_ACCOUNT};
+use pervade_chainspec::{
+    BlockForks, ChainSpec, PermissionRule,
+    params::{GOVERNANCE_ADDRESS, SYSTEM_ACCOUNT, THINGS_ADDRESS, TRANSACTION_GAS_MAX},
+};
 use pervade_storage::{Receipt, StateChanges, StateReader, Transaction};
 use revm::{
     DatabaseCommit, ExecuteEvm, SystemCallEvm,
     context::{TxEnv, result::EVMError, result::ExecutionResult},
     context_interface::result::InvalidTransaction,
+    handler::Handler,
     primitives::hardfork::SpecId,
+    state::EvmState,
 };
-use std::sync::Arc;
 
 /// What execution produces beside the state.
 #[derive(Debug, Clone)]
@@ -100,7 +106,8 @@ pub struct BlockExecutor<'a, R: StateReader> {
     receipts: Vec<Receipt>,
     is_pervade: bool,
     system_gas: u64,
-    system_sources: Vec<Arc<dyn SystemTransactions>>,
+    /// Gas that users leave free because work is due.
+    reserved_gas: u64,
 }
 
 impl<'a, R: StateReader> BlockExecutor<'a, R> {
@@ -118,6 +125,8 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         let environment = environment(spec.chain_id(), &forks, header);
         let spec_id = environment.cfg.spec;
         let precompiles = Precompiles::new(spec_id, PrecompileSet::active(spec, &forks, &mut state)?);
+        let settings = chain_settings_in(spec, &mut state, header.number)?;
+        let system_gas = settings.map_or(0, |settings| settings.system_gas().min(header.gas_limit));
         let evm = build(state, environment, precompiles, (), Control::default());
         Ok(Self {
             evm,
@@ -129,8 +138,8 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             blob_gas_used: 0,
             receipts: Vec::new(),
             is_pervade: spec.pervade().is_some(),
-            system_gas: spec.pervade().map_or(0, |pervade| pervade.system_gas()),
-            system_sources: system::sources(spec),
+            system_gas,
+            reserved_gas: 0,
         })
     }
 
@@ -147,6 +156,12 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         }
         if self.spec_id.is_enabled_in(SpecId::PRAGUE) && header.number > 0 {
             self.system_call(HISTORY_STORAGE_ADDRESS, header.parent_hash.0.into())?;
+        }
+        if self.is_active(THINGS_ADDRESS) && header.number > 0 {
+            self.as_protocol(THINGS_ADDRESS, things::promote)?;
+            if self.as_protocol(THINGS_ADDRESS, things::is_due)? {
+                self.reserved_gas = self.system_gas;
+            }
         }
         Ok(())
     }
@@ -175,25 +190,79 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         }
     }
 
-    /// The system transactions that follow the user transactions so far.
+    /// The system transactions that follow the user transactions so far. To be asked for once: their work is taken off
+    /// its queue.
     pub fn system_transactions(&mut self) -> Result<Vec<Transaction>, StateError> {
-        let mut tail = Vec::new();
-        let sources = std::mem::take(&mut self.system_sources);
-        for source in &sources {
-            let gas = self.system_gas.min(self.gas_left());
-            let (number, timestamp) = (self.forks.number, self.forks.timestamp);
-            source.due(self.state_mut(), number, timestamp, gas, &mut tail)?;
+        self.reserved_gas = 0;
+        let mut planned = Vec::new();
+        let mut gas = self.system_gas.min(self.gas_left());
+        if self.is_active(GOVERNANCE_ADDRESS)
+            && gas >= TRANSACTION_GAS_MAX
+            && let Some(id) = self.as_protocol(GOVERNANCE_ADDRESS, governance::waiting_that_fits)?
+        {
+            planned.push((SystemWork::Proposal(id), TRANSACTION_GAS_MAX));
+            gas = gas.saturating_sub(TRANSACTION_GAS_MAX);
         }
-        self.system_sources = sources;
+        if self.is_active(THINGS_ADDRESS) {
+            let due = self.as_protocol(THINGS_ADDRESS, |frame| things::plan(frame, gas))?;
+            planned.extend(due.into_iter().map(|(item, gas)| (SystemWork::Things(item), gas)));
+        }
+        let mut nonce = self.state_mut().account(SYSTEM_ACCOUNT)?.map_or(0, |account| account.nonce);
+        let mut tail = Vec::with_capacity(planned.len());
+        for (work, gas_limit) in planned {
+            tail.extend(work.sign(self.spec.chain_id(), nonce, gas_limit));
+            nonce = nonce.saturating_add(1);
+        }
         Ok(tail)
     }
 
     /// Executes one of [`Self::system_transactions`].
     pub fn transact_system(&mut self, transaction: &Transaction) -> Result<(), TransactionError> {
-        self.run(transaction, SYSTEM_ACCOUNT)
+        let work = SystemWork::decode(transaction.to(), transaction.input());
+        let (Some(work), Some(chain)) = (work, self.spec.pervade_shared()) else {
+            return Err(TransactionError::SystemAccount);
+        };
+        self.check_room(transaction)?;
+        self.evm.ctx.tx = TxEnv::from_recovered_tx(transaction, SYSTEM_ACCOUNT);
+        let result = SystemHandler::new(chain, work).run(&mut self.evm);
+        let state = self.evm.finalize();
+        match result {
+            Ok(result) => {
+                self.include(transaction, result, state);
+                Ok(())
+            }
+            Err(error) => Err(self.transaction_error(error)),
+        }
+    }
+
+    fn is_active(&self, precompile: Address) -> bool {
+        self.evm.precompiles.is_active(precompile)
+    }
+
+    /// Lets a precompile take a step of the protocol's own.
+    fn as_protocol<T>(
+        &mut self,
+        precompile: Address,
+        body: impl FnOnce(&mut Frame<'_>) -> Result<T, PrecompileError>,
+    ) -> Result<T, StateError> {
+        let block = (self.forks.number, self.forks.timestamp);
+        let base_fee = self.evm.ctx.block.basefee;
+        let spec = self.spec;
+        protocol_step(spec, self.state_mut(), precompile, block, base_fee, body)
     }
 
     fn run(&mut self, transaction: &Transaction, sender: Address) -> Result<(), TransactionError> {
+        self.check_room(transaction)?;
+        let result = self.evm.transact(TxEnv::from_recovered_tx(transaction, sender));
+        let output = match result {
+            Ok(output) => output,
+            Err(error) => return Err(self.transaction_error(error)),
+        };
+        self.include(transaction, output.result, output.state);
+        Ok(())
+    }
+
+    fn check_room(&self, transaction: &Transaction) -> Result<(), TransactionError> {
         let available = self.gas_left();
         let gas_limit = transaction.gas_limit();
         if gas_limit > available {
@@ -204,21 +273,20 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         if blob_gas > blob_gas_left && self.spec_id.is_enabled_in(SpecId::CANCUN) {
             return Err(TransactionError::BlobGas { blob_gas, available: blob_gas_left });
         }
-        let result = self.evm.transact(TxEnv::from_recovered_tx(transaction, sender));
-        let output = match result {
-            Ok(output) => output,
-            Err(error) => return Err(self.transaction_error(error)),
-        };
-        self.state_mut().commit(output.state);
-        self.gas_used = self.gas_used.saturating_add(output.result.tx_gas_used());
+        Ok(())
+    }
+
+    fn include(&mut self, transaction: &Transaction, result: ExecutionResult, state: EvmState) {
+        self.state_mut().commit(state);
+        self.gas_used = self.gas_used.saturating_add(result.tx_gas_used());
+        let blob_gas = transaction.blob_gas_used().unwrap_or_default();
         self.blob_gas_used = self.blob_gas_used.saturating_add(blob_gas);
         self.receipts.push(Receipt {
             tx_type: transaction.tx_type(),
-            status: Eip658Value::Eip658(output.result.is_success()),
+            status: Eip658Value::Eip658(result.is_success()),
             cumulative_gas_used: self.gas_used,
-            logs: output.result.into_logs(),
+            logs: result.into_logs(),
         });
-        Ok(())
     }
 
     /// Whether receipts hold the state root after their transaction instead of a status (before EIP-658).
@@ -238,9 +306,9 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         &self.receipts
     }
 
-    /// Gas that further transactions may use.
+    /// Gas that further transactions may use. While work is due, users leave the system's share free.
     pub fn gas_left(&self) -> u64 {
-        self.evm.ctx.block.gas_limit.saturating_sub(self.gas_used)
+        self.evm.ctx.block.gas_limit.saturating_sub(self.gas_used).saturating_sub(self.reserved_gas)
     }
 
     /// What differs from the parent state so far.

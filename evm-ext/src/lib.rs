@@ -44,6 +44,8 @@ mod rewards;
 mod roots;
 mod state;
 mod system;
+mod system_handler;
+pub mod things;
 mod wide_price;
 
 pub use admission::{AdmissionError, IntrinsicGas, check_transaction, intrinsic_gas};
@@ -61,5 +63,4 @@ pub use header::{check_transaction_form, is_merged_after, validate_block};
 pub use propose::{Proposal, ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
 pub use recover::{recover_block, recover_senders};
 pub use state::{BlockState, StateError};
-pub use system::{SystemState, SystemTransactions};
 pub use wide_price::{AdmittedTransaction, admit_encoded};

@@ -1,7 +1,7 @@
 //! What the rest of the node asks about governance, on the state after a block.
 use super::{actions, gateways_at, parameters, set_at};
 use crate::{
-    precompiles::{Frame, PrecompileError, StateHost},
+    precompiles::{Frame, PrecompileError, protocol_step},
     state::{BlockState, StateError},
 };
 use alloy_consensus::Transaction as _;
@@ -116,13 +116,8 @@ fn ask<R: StateReader, T>(
     number: u64,
     question: impl FnOnce(&mut Frame<'_>, u64) -> Result<T, PrecompileError>,
 ) -> Result<Option<T>, StateError> {
-    let Some(chain) = spec.pervade() else { return Ok(None) };
-    let answer = StateHost::new(state).run(chain, GOVERNANCE_ADDRESS, (number, 0), |frame| question(frame, number));
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(PrecompileError::State(error)) => Err(error),
-        Err(other) => {
-            Err(StateError(StorageError::Damaged { column: "slots", reason: format!("governance: {other}") }))
-        }
+    if spec.pervade().is_none() {
+        return Ok(None);
     }
+    protocol_step(spec, state, GOVERNANCE_ADDRESS, (number, 0), 0, |frame| question(frame, number)).map(Some)
 }

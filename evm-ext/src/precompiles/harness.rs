@@ -1,5 +1,5 @@
 //! A chain in memory for tests of precompiles: transactions run on the real machine, one after the other.
-use super::{Frame, Precompile, PrecompileError, PrecompileSet, Precompiles, StateHost, implemented};
+use super::{Frame, Precompile, PrecompileCall, PrecompileError, PrecompileSet, Precompiles, StateHost, implemented};
 use crate::{
     environment::Environment,
     evm::{Control, PervadeEvm, build},
@@ -172,6 +172,22 @@ impl Harness {
         let mut host = StateHost::new(&mut self.evm.ctx.journaled_state.database);
         host.drop_logs = true;
         host.run(&chain, address, block, body)
+    }
+
+    /// As [`Self::as_protocol_with_logs`], at a base fee.
+    pub(crate) fn step_at_base_fee<T>(
+        &mut self,
+        address: Address,
+        (block_number, block_timestamp): (u64, u64),
+        base_fee: u64,
+        body: impl FnOnce(&mut Frame<'_>) -> Result<T, PrecompileError>,
+    ) -> T {
+        let chain = self.chain.clone();
+        let call =
+            PrecompileCall { block_number, block_timestamp, base_fee, ..PrecompileCall::new(&chain, address, &[]) };
+        let mut host = StateHost::new(&mut self.evm.ctx.journaled_state.database);
+        host.drop_logs = true;
+        body(&mut Frame::new(call, &mut host)).unwrap()
     }
 
     /// What the transactions so far changed.

@@ -24,17 +24,20 @@ pub mod slots;
 mod state_host;
 #[cfg(test)]
 mod tests;
+pub mod work;
 
 pub use error::PrecompileError;
 pub use frame::{Access, Frame, PrecompileCall};
 pub use host::PrecompileHost;
 pub use provider::PrecompileSet;
-pub(crate) use provider::Precompiles;
+pub(crate) use provider::{Precompiles, run_as_protocol};
+#[cfg(test)]
 pub(crate) use state_host::StateHost;
+pub(crate) use state_host::protocol_step;
 
-use crate::governance::Governance;
+use crate::{governance::Governance, things::Things};
 use alloy_primitives::{Address, Bytes};
-use pervade_chainspec::params::GOVERNANCE_ADDRESS;
+use pervade_chainspec::params::{GOVERNANCE_ADDRESS, THINGS_ADDRESS};
 
 /// A contract implemented by the node. A pure function of the call and of what the host answers.
 pub trait Precompile: Send + Sync {
@@ -49,5 +52,5 @@ pub trait Precompile: Send + Sync {
 
 /// This project's precompiles, by address. The account of one that is not here reverts by its code.
 pub(crate) fn implemented() -> &'static [(Address, &'static dyn Precompile)] {
-    &[(GOVERNANCE_ADDRESS, &Governance)]
+    &[(THINGS_ADDRESS, &Things), (GOVERNANCE_ADDRESS, &Governance)]
 }

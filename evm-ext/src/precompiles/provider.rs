@@ -101,6 +101,11 @@ impl Precompiles {
         known
     }
 
+    /// Whether one of our own answers at an address.
+    pub(crate) fn is_active(&self, address: Address) -> bool {
+        self.own.get(address).is_some()
+    }
+
     fn refresh(&mut self) {
         if self.own.by_address.is_empty() && self.moved.is_empty() {
             self.warm = None;
@@ -187,8 +192,23 @@ fn run_own<R: StateReader>(
     Ok(InterpreterResult { result, output, gas })
 }
 
+/// Runs a step of the protocol inside a transaction, as the precompile at `address`, with gas of its own; answers what
+/// it used of it.
+pub(crate) fn run_as_protocol<R: StateReader, T>(
+    context: &mut PervadeContext<R>,
+    chain: &PervadeConfig,
+    address: Address,
+    gas_limit: u64,
+    body: impl FnOnce(&mut Frame<'_>) -> Result<T, PrecompileError>,
+) -> Result<(T, u64), PrecompileError> {
+    let call = in_block(chain, address, context, &[]);
+    let mut host = JournalHost { context, gas: Gas::new(gas_limit) };
+    let value = body(&mut Frame::new(call, &mut host))?;
+    Ok((value, host.gas.total_gas_spent()))
+}
+
 /// A call of a precompile in the block and transaction of a context.
-pub(super) fn in_block<'a, R: StateReader>(
+fn in_block<'a, R: StateReader>(
     chain: &'a PervadeConfig,
     address: Address,
     context: &PervadeContext<R>,

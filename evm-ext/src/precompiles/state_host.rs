@@ -1,10 +1,12 @@
 //! [`StateHost`]: the host of steps that the protocol itself takes between transactions, and of questions from outside
 //! of execution. Nothing is charged; what is written is written to the block's state at once.
 use super::{Frame, PrecompileCall, PrecompileError, PrecompileHost};
-use crate::state::BlockState;
+use crate::state::{BlockState, StateError};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use pervade_chainspec::ChainSpec;
+#[cfg(test)]
 use pervade_chainspec::PervadeConfig;
-use pervade_storage::StateReader;
+use pervade_storage::{StateReader, StorageError};
 use revm::Database;
 
 pub(crate) struct StateHost<'a, R> {
@@ -19,6 +21,7 @@ impl<'a, R: StateReader> StateHost<'a, R> {
     }
 
     /// Lets `body` run as the precompile at `account`, in a block with this number and time.
+    #[cfg(test)]
     pub(crate) fn run<T>(
         &mut self,
         chain: &PervadeConfig,
@@ -33,6 +36,33 @@ impl<'a, R: StateReader> StateHost<'a, R> {
         };
         body(&mut Frame::new(call, self))
     }
+}
+
+/// Lets a precompile take a step of the protocol's own, or answer a question from outside of execution.
+///
+/// # Errors
+/// The state cannot be read. A step that reverts is a defect, or the state is damaged.
+pub(crate) fn protocol_step<R: StateReader, T>(
+    spec: &ChainSpec,
+    state: &mut BlockState<R>,
+    precompile: Address,
+    (block_number, block_timestamp): (u64, u64),
+    base_fee: u64,
+    body: impl FnOnce(&mut Frame<'_>) -> Result<T, PrecompileError>,
+) -> Result<T, StateError> {
+    let damaged = |reason: String| StateError(StorageError::Damaged { column: "slots", reason });
+    let chain = spec.pervade().ok_or_else(|| damaged("the chain has no precompiles".to_owned()))?;
+    let call = PrecompileCall {
+        chain_id: spec.chain_id(),
+        block_number,
+        block_timestamp,
+        base_fee,
+        ..PrecompileCall::new(chain, precompile, &[])
+    };
+    body(&mut Frame::new(call, &mut StateHost::new(state))).map_err(|error| match error {
+        PrecompileError::State(error) => error,
+        other => damaged(format!("precompile {precompile}: {other}")),
+    })
 }
 
 impl<R: StateReader> PrecompileHost for StateHost<'_, R> {

@@ -4,3 +4,5 @@
 mod calls;
 mod network;
 mod proposals;
+mod system;
+mod voting;

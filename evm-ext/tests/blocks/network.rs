@@ -23,17 +23,22 @@ pub(crate) struct Network {
 impl Network {
     /// `alice` and `bob` have ten ether each.
     pub(crate) fn new(base_fee: BaseFeeRule) -> Self {
+        Self::with(|params| params.base_fee = base_fee)
+    }
+
+    /// As [`Self::new`] at the default base fee, with changes.
+    pub(crate) fn with(change: impl FnOnce(&mut NetworkParams)) -> Self {
         // The curve's generator: the public key of the private key 1.
         let public_key = hex!("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798").into();
         let mut params =
             NetworkParams::new(CHAIN_ID, vec![ValidatorConfig { account: PROPOSER, public_key, power: 1 }]);
-        params.base_fee = base_fee;
         params.timestamp = 1000;
         params.gas_limit = 30_000_000;
         params.funded = vec![
             (alice().address(), U256::from(10) * U256::from(ETHER)),
             (bob().address(), U256::from(10) * U256::from(ETHER)),
         ];
+        change(&mut params);
         let spec = ChainSpec::from_genesis(ChainSpec::new_network(params), None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let options = StorageOptions {
@@ -49,9 +54,18 @@ impl Network {
 
     /// Proposes on the head.
     pub(crate) fn propose(&self, transactions: impl IntoIterator<Item = Transaction>) -> (Proposal, Queue) {
+        self.propose_after(0, transactions)
+    }
+
+    /// Proposes on the head, so many seconds later.
+    pub(crate) fn propose_after(
+        &self,
+        seconds: u64,
+        transactions: impl IntoIterator<Item = Transaction>,
+    ) -> (Proposal, Queue) {
         let head = self.storage.head();
         let mut queue = Queue::new(transactions);
-        let timestamp = head.header().timestamp;
+        let timestamp = head.header().timestamp + seconds;
         let attributes = ProposalAttributes { timestamp, proposer: PROPOSER, time_max: Duration::from_secs(60) };
         let view = self.storage.latest_view();
         let proposal = propose_block(&self.spec, head.header(), head.hash, &view, &attributes, &mut queue).unwrap();

@@ -1,0 +1,160 @@
+//! The protocol's own steps: from time to queue at the start of a block, from queue to system transactions at its end,
+//! and the bookkeeping around each of them.
+use super::{
+    Item, Result,
+    abi::IThings,
+    balances, queue, requests,
+    triggers::{self, Trigger},
+    wheel,
+};
+use crate::precompiles::Frame;
+use alloy_primitives::{Address, Bytes, U256};
+use pervade_chainspec::params::{
+    CALLBACK_OVERHEAD_GAS, PASSED_OVER_MAX, PROMOTIONS_MAX, SYSTEM_TRANSACTIONS_MAX, THINGS_ADDRESS,
+};
+
+/// Gas of a system transaction before anything runs, with 32 bytes of calldata (Yellow Paper, EIP-2028, EIP-7623).
+pub(crate) const INTRINSIC_GAS: u64 = 24_000;
+
+/// What the bookkeeping after a callback is paid as.
+const END_GAS: u64 = 60_000;
+
+/// A contract's function that a system transaction calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Callback {
+    /// The contract.
+    pub(crate) to: Address,
+    /// Its calldata.
+    pub(crate) input: Bytes,
+    /// Its gas.
+    pub(crate) gas: u64,
+}
+
+/// Start of a block: moves what its time has made due into the queue, oldest first, as much as a block may.
+pub(crate) fn promote(frame: &mut Frame<'_>) -> Result<()> {
+    let now = frame.call().block_timestamp;
+    for _ in 0..PROMOTIONS_MAX {
+        let Some(time) = wheel::first(frame)?.filter(|time| *time <= now) else { return Ok(()) };
+        match Item::from_word(wheel::take(frame, time)?) {
+            Some(Item::Trigger(id)) => triggers::promote(frame, id, time)?,
+            Some(Item::Request(id)) => requests::promote(frame, id)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether work is due: then users leave its share of the block free.
+pub(crate) fn is_due(frame: &mut Frame<'_>) -> Result<bool> {
+    Ok(!queue::is_empty(frame)?)
+}
+
+/// When the next work is due that waits for a time; `None`: nothing waits.
+pub(crate) fn next_time(frame: &mut Frame<'_>) -> Result<Option<u64>> {
+    wheel::first(frame)
+}
+
+/// End of a block's user transactions: takes the work that runs now off the queue, with the gas limit of each.
+pub(crate) fn plan(frame: &mut Frame<'_>, mut gas: u64) -> Result<Vec<(Item, u64)>> {
+    let base_fee = U256::from(frame.call().base_fee);
+    let mut planned = Vec::new();
+    let mut passed_over = 0usize;
+    while planned.len() < SYSTEM_TRANSACTIONS_MAX && passed_over < PASSED_OVER_MAX {
+        let Some((payer, item)) = queue::front(frame)? else { break };
+        let Some((callback_gas, max_fee)) = price_of(frame, item)? else {
+            queue::pop(frame, payer)?;
+            continue;
+        };
+        if base_fee > max_fee {
+            queue::rotate(frame, payer)?;
+            passed_over = passed_over.saturating_add(1);
+            continue;
+        }
+        let limit = worst_gas(callback_gas);
+        let Some(left) = gas.checked_sub(limit) else { break };
+        gas = left;
+        queue::pop(frame, payer)?;
+        planned.push((item, limit));
+    }
+    Ok(planned)
+}
+
+/// Gas of an item's callback, and the highest price that it may pay; `None`: there is nothing to do any more.
+fn price_of(frame: &mut Frame<'_>, item: Item) -> Result<Option<(u64, U256)>> {
+    match item {
+        Item::Trigger(id) => {
+            let Some(trigger) = Trigger::queued(frame, id)? else { return Ok(None) };
+            Ok(Some((trigger.action_gas(frame)?.into(), trigger.max_fee(frame)?)))
+        }
+        Item::Request(id) => requests::due(frame, id),
+    }
+}
+
+/// Start of a system transaction: the call to make, if it is to be made.
+pub(crate) fn begin(frame: &mut Frame<'_>, item: Item) -> Result<Option<Callback>> {
+    match item {
+        Item::Trigger(id) => {
+            let Some(mut trigger) = Trigger::queued(frame, id)? else { return Ok(None) };
+            let action = triggers::action(frame, &trigger)?;
+            let gas = u64::from(action.gas);
+            let worst = price(frame, worst_gas(gas));
+            if !balances::take(frame, trigger.owner(), worst)? {
+                triggers::settle(frame, &mut trigger, true)?;
+                frame.emit(THINGS_ADDRESS, &IThings::TriggerSlept { triggerId: id })?;
+                return Ok(None);
+            }
+            Ok(Some(Callback { to: trigger.owner(), input: action.input.into(), gas }))
+        }
+        Item::Request(id) => {
+            let Some((request, input)) = requests::begin(frame, id)? else { return Ok(None) };
+            Ok(Some(Callback { to: request.requester(), input, gas: request.callback_gas(frame)? }))
+        }
+    }
+}
+
+/// End of a system transaction whose callback ran: pays for it, and notes the outcome. `gas_used` is that of beginning
+/// and callback.
+pub(crate) fn end(frame: &mut Frame<'_>, item: Item, succeeded: bool, gas_used: u64) -> Result<()> {
+    match item {
+        Item::Trigger(id) => {
+            let Some(mut trigger) = Trigger::queued(frame, id)? else { return Ok(()) };
+            let worst = worst_gas(trigger.action_gas(frame)?.into());
+            pay(frame, trigger.owner(), worst, gas_used)?;
+            triggers::settle(frame, &mut trigger, false)?;
+            let firing = trigger.firings(frame)?;
+            frame.emit(THINGS_ADDRESS, &IThings::Triggered { triggerId: id, firing, succeeded })
+        }
+        Item::Request(id) => {
+            let used = INTRINSIC_GAS.saturating_add(gas_used).saturating_add(END_GAS);
+            let wei = price(frame, used);
+            let paid = requests::end(frame, id, succeeded, wei)?;
+            pay_beneficiary(frame, paid)
+        }
+    }
+}
+
+fn price(frame: &Frame<'_>, gas: u64) -> U256 {
+    U256::from(gas).saturating_mul(U256::from(frame.call().base_fee))
+}
+
+/// Gas of a system transaction at most.
+fn worst_gas(callback_gas: u64) -> u64 {
+    INTRINSIC_GAS.saturating_add(CALLBACK_OVERHEAD_GAS).saturating_add(callback_gas)
+}
+
+/// Of the price that was taken beforehand, the block's beneficiary gets that of the gas that was used, and the payer the
+/// rest.
+fn pay(frame: &mut Frame<'_>, payer: Address, worst: u64, gas_used: u64) -> Result<()> {
+    let used = INTRINSIC_GAS.saturating_add(gas_used).saturating_add(END_GAS).min(worst);
+    let (taken, cost) = (price(frame, worst), price(frame, used));
+    balances::credit(frame, payer, taken.saturating_sub(cost))?;
+    pay_beneficiary(frame, cost)
+}
+
+fn pay_beneficiary(frame: &mut Frame<'_>, wei: U256) -> Result<()> {
+    if wei.is_zero() {
+        return Ok(());
+    }
+    let beneficiary = frame.call().beneficiary;
+    frame.transfer(THINGS_ADDRESS, beneficiary, wei)
+}
