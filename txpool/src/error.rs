@@ -75,6 +75,14 @@ pub enum PoolError {
         /// The sender.
         sender: Address,
     },
+    /// The chain has permissions, and the sender lacks one.
+    #[error("invalid sender: {sender} may not {missing}; validators give permissions by vote")]
+    NotPermitted {
+        /// The sender.
+        sender: Address,
+        /// What it would need to be allowed.
+        missing: &'static str,
+    },
     /// The sender is a contract (EIP-3607; delegations of EIP-7702 are allowed).
     #[error("sender not an eoa: address {sender}, len(code): {code_bytes}")]
     SenderHasCode {

@@ -2,7 +2,8 @@
 use crate::{PoolError, rules::NextBlockRules, sender::SenderAccount, state::AccountAt};
 use alloy_consensus::Header;
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, hex};
-use pervade_chainspec::ChainSpec;
+use pervade_chainspec::{ChainSpec, PermissionRule, params::PERMISSIONS_ALL};
+use pervade_evm_ext::governance;
 use pervade_storage::{Account, StateReader, Storage};
 use std::{
     sync::Arc,
@@ -25,6 +26,14 @@ pub(crate) trait Chain: Send + Sync {
 
     /// What the head's state says of an account, as a sender; `None`: it cannot send, it is a contract.
     fn as_sender(&self, address: &Address, account: Option<&Account>) -> Option<SenderAccount>;
+
+    /// What an account may do in the next block: bits `PERMISSION_…` of the chain's parameters.
+    ///
+    /// # Errors
+    /// [`PoolError::Storage`].
+    fn permissions(&self, _address: &Address) -> Result<u8, PoolError> {
+        Ok(PERMISSIONS_ALL)
+    }
 
     /// The rules of the block after `head`.
     fn rules_after(&self, head: &Header, total_difficulty: U256) -> NextBlockRules;
@@ -55,6 +64,14 @@ impl Chain for StoredChain {
                 account.map(|account| SenderAccount { nonce: account.nonce, balance: account.balance })
             }
         }
+    }
+
+    fn permissions(&self, address: &Address) -> Result<u8, PoolError> {
+        if self.spec.pervade().is_none_or(|chain| chain.permissions == PermissionRule::Off) {
+            return Ok(PERMISSIONS_ALL);
+        }
+        let view = self.storage.latest_view();
+        Ok(governance::permissions(&self.spec, &view, *address, view.number().saturating_add(1))?)
     }
 
     fn rules_after(&self, head: &Header, total_difficulty: U256) -> NextBlockRules {

@@ -12,6 +12,7 @@ use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes};
 use parking_lot::Mutex;
 use pervade_chainspec::{ChainSpec, params::SYSTEM_ACCOUNT};
+use pervade_evm_ext::governance::missing_permission;
 use pervade_storage::{Account, ExecutedBlock, Storage};
 use std::{
     collections::BTreeMap,
@@ -176,6 +177,9 @@ impl TxPool {
         let sender = transaction.recover_signer().map_err(|_| PoolError::Signature)?;
         if sender == SYSTEM_ACCOUNT {
             return Err(PoolError::SystemAccount { sender });
+        }
+        if let Some(missing) = missing_permission(inner.chain.permissions(&sender)?, &transaction) {
+            return Err(PoolError::NotPermitted { sender, missing });
         }
         // The pool keeps and journals a blob transaction without its blobs.
         let without_blobs = match blobs {

@@ -4,7 +4,7 @@
 use alloy_consensus::{SignableTransaction, TxEip1559, crypto::secp256k1::sign_message};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, hex, keccak256};
-use pervade_chainspec::{BaseFeeRule, ChainSpec, NetworkParams, ValidatorConfig};
+use pervade_chainspec::{BaseFeeRule, ChainSpec, NetworkParams, PermissionRule, ValidatorConfig};
 use pervade_evm_ext::{ProposalAttributes, propose_block};
 use pervade_storage::{HistoryMode, Storage, StorageOptions, Transaction};
 use pervade_txpool::{PoolConfig, TxPool};
@@ -23,15 +23,19 @@ struct Node {
     pool: TxPool,
 }
 
-fn spec(base_fee: BaseFeeRule) -> Arc<ChainSpec> {
+fn spec(base_fee: BaseFeeRule, permissions: PermissionRule) -> Arc<ChainSpec> {
     let validator = ValidatorConfig { account: VALIDATOR, public_key: PUBLIC_KEY.into(), power: 1 };
-    let network = NetworkParams { base_fee, ..NetworkParams::new(CHAIN_ID, vec![validator]) };
+    let network = NetworkParams { base_fee, permissions, ..NetworkParams::new(CHAIN_ID, vec![validator]) };
     Arc::new(ChainSpec::from_genesis(ChainSpec::new_network(network), None).unwrap())
 }
 
 impl Node {
     fn open(dir: &Path, base_fee: BaseFeeRule) -> Self {
-        let spec = spec(base_fee);
+        Self::open_with(dir, base_fee, PermissionRule::Off)
+    }
+
+    fn open_with(dir: &Path, base_fee: BaseFeeRule, permissions: PermissionRule) -> Self {
+        let spec = spec(base_fee, permissions);
         let options = StorageOptions {
             history: HistoryMode::Window { blocks: 100 },
             block_cache_bytes: 1 << 20,
@@ -70,6 +74,10 @@ fn key(index: u8) -> B256 {
 }
 
 fn transfer(index: u8, nonce: u64, price: u128, value: u64, to: Address) -> Bytes {
+    transfer_from(key(index), nonce, price, value, to)
+}
+
+fn transfer_from(key: B256, nonce: u64, price: u128, value: u64, to: Address) -> Bytes {
     let transaction = TxEip1559 {
         chain_id: CHAIN_ID,
         nonce,
@@ -80,7 +88,7 @@ fn transfer(index: u8, nonce: u64, price: u128, value: u64, to: Address) -> Byte
         value: U256::from(value),
         ..Default::default()
     };
-    let signature = sign_message(key(index), transaction.signature_hash()).unwrap();
+    let signature = sign_message(key, transaction.signature_hash()).unwrap();
     Transaction::from(transaction.into_signed(signature)).encoded_2718().into()
 }
 
@@ -101,6 +109,18 @@ async fn senders_without_money_are_included_on_a_network_without_fees() {
     assert_eq!(node.pool.status(), Default::default());
     let refused = node.pool.submit(transfer(1, 4, 0, 0, nobody)).await.unwrap_err();
     assert_eq!(refused.to_string(), "nonce too low: next nonce 5, tx nonce 4");
+}
+
+#[tokio::test]
+async fn where_permissions_are_on_only_those_who_have_them_get_in() {
+    let dir = TempDir::new().unwrap();
+    let node = Node::open_with(dir.path(), BaseFeeRule::Zero, PermissionRule::On);
+    let nobody = Address::repeat_byte(9);
+    let refused = node.pool.submit(transfer(1, 0, 0, 0, nobody)).await.unwrap_err().to_string();
+    assert!(refused.contains("may not send transactions"), "{refused}");
+    let validators_key = B256::with_last_byte(1);
+    node.pool.submit(transfer_from(validators_key, 0, 0, 0, nobody)).await.unwrap();
+    assert_eq!(node.produce(), 1);
 }
 
 #[tokio::test]
