@@ -5,6 +5,7 @@
 //!                                                  cose:       COSE_Sign1
 //!                                                  eat:        claims of attestation tokens
 //!                                                  car, ipfs:  archives, blocks and files
+//!                                                  wot-td:     Thing Descriptions
 //! ```
 //!
 //! A test passes if the product does what the suite says: what is valid is accepted, what is not is refused. Nothing is
@@ -16,6 +17,7 @@ mod cose;
 mod diagnostic;
 mod file;
 mod report;
+mod wot_td;
 mod wycheproof;
 
 pub use report::Report;
@@ -66,6 +68,8 @@ pub enum Suite {
     Car,
     /// The IPFS gateway conformance fixtures.
     Ipfs,
+    /// Eclipse Thingweb's Thing Descriptions.
+    WotTd,
 }
 
 impl Suite {
@@ -78,6 +82,7 @@ impl Suite {
                 "eat" => Self::Eat,
                 "car" => Self::Car,
                 "ipfs" => Self::Ipfs,
+                "wot-td" => Self::WotTd,
                 _ => return None,
             })
         };
@@ -92,6 +97,7 @@ impl Suite {
             Self::Eat => claims::run(file, content),
             Self::Car => archive::run(file, content),
             Self::Ipfs => self::file::run(file, content),
+            Self::WotTd => wot_td::run(file, content),
         }
     }
 }
