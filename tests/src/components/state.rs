@@ -12,7 +12,7 @@ use std::{fs::File, io::Write, path::Path};
 /// Accounts that one block adds while a state is filled.
 const FILL_ACCOUNTS: usize = 25_000;
 /// Keys of a round that warms the caches: more than there are nodes in the trie's fifth level.
-const WARMING_KEYS: usize = 100_000;
+const WARMING_KEYS: usize = 200_000;
 /// Keys of a block of which there are as many as asked for.
 const USUAL_KEYS: usize = 1_000;
 /// Bytes that the bare writes sync, a block's order of magnitude.
