@@ -27,17 +27,26 @@
 
 pub mod abi;
 mod base64;
+mod binary;
 mod calendar;
 pub mod cbor;
+pub mod epcis;
 mod error;
 mod expression;
+mod extract;
 pub mod json;
 pub mod jsonpath;
 pub mod limits;
+mod mapping;
 mod meter;
+mod model;
 pub mod number;
+mod reading;
 pub mod senml;
 pub mod ucum;
 
 pub use error::Error;
+pub use extract::{Extracted, extract};
+pub use mapping::{Format, Mapping, Observation};
 pub use meter::{Counter, Meter, prices};
+pub use model::{Model, Property, ValueKind, from_i256, to_i256};

@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod signature;
 
+pub(crate) use decode::{call, event};
 pub use decode::{decode_call, decode_event, event_payload};
 pub(crate) use encode::encode_call;
 pub use signature::{Parameter, Signature, Type};

@@ -2,7 +2,7 @@
 use crate::{
     error::Error,
     json::Value,
-    number::{Decimal, Rational, float16, float32, float64},
+    number::{Decimal, divided_by_power_of_two, float16, float32, float64},
 };
 use num_bigint::BigInt;
 use std::collections::BTreeMap;
@@ -207,13 +207,15 @@ fn fraction(tag: u64, exponent: i32, mantissa: BigInt) -> Result<Decimal, Error>
     if tag == 4 {
         return Decimal::new(mantissa, exponent);
     }
-    // 2^1100 and its inverse have as many digits as a number may have, and more than binary64 reaches.
-    if exponent.unsigned_abs() > 1_100 {
-        return Err(Error::LimitExceeded { what: "binary exponents", limit: 1_100 });
+    // As far as binary64 reaches, and somewhat further.
+    let too_far = Error::LimitExceeded { what: "binary exponents", limit: 1_100 };
+    if exponent < 0 {
+        return divided_by_power_of_two(mantissa, exponent.unsigned_abs()).unwrap_or(Err(too_far));
     }
-    let power = BigInt::from(2).pow(exponent.unsigned_abs());
-    let number = if exponent < 0 { Rational::from_parts(mantissa, power) } else { Rational::from(mantissa * power) };
-    number.to_decimal()
+    if exponent > 1_100 {
+        return Err(too_far);
+    }
+    Decimal::new(mantissa << exponent.unsigned_abs(), 0)
 }
 
 fn simple(head: &Head, argument: u64) -> Result<Value, Error> {

@@ -1,5 +1,5 @@
 //! IEEE 754 numbers as the exact fractions that they are, read from their bits.
-use super::Decimal;
+use super::{Decimal, divided_by_power_of_two};
 use crate::error::Error;
 use num_bigint::BigInt;
 
@@ -52,10 +52,8 @@ fn decode(bits: u64, exponent_bits: u32, fraction_bits: u32) -> Result<Option<De
     let power = u32::try_from(exponent.unsigned_abs()).unwrap_or(u32::MAX);
     let number = BigInt::from(significand);
     let number = if negative { -number } else { number };
-    // 2^-n = 5^n * 10^-n
     let decimal = if exponent < 0 {
-        let scale = i32::try_from(power).unwrap_or(i32::MAX).saturating_neg();
-        Decimal::new(number * BigInt::from(5).pow(power), scale)?
+        divided_by_power_of_two(number, power).ok_or(Error::Inexact)??
     } else {
         Decimal::new(number * BigInt::from(2).pow(power), 0)?
     };

@@ -97,6 +97,22 @@ impl Decimal {
         }
     }
 
+    /// The sum, without a detour over fractions.
+    ///
+    /// # Errors
+    /// [`Error::LimitExceeded`] if it has more than [`DIGITS_MAX`] digits.
+    pub fn add(&self, other: &Self) -> Result<Self, Error> {
+        let (high, low) = if self.exponent >= other.exponent { (self, other) } else { (other, self) };
+        if high.is_zero() || low.is_zero() {
+            return Ok(if high.is_zero() { low.clone() } else { high.clone() });
+        }
+        let gap = high.exponent.saturating_sub(low.exponent).unsigned_abs();
+        if usize::try_from(gap).is_ok_and(|gap| gap > DIGITS_MAX) {
+            return Err(Error::limit("digits", DIGITS_MAX));
+        }
+        Self::new(&high.number * power_of_ten(gap) + &low.number, low.exponent)
+    }
+
     /// The integer that this is.
     pub fn to_integer(&self) -> Option<BigInt> {
         self.to_rational().to_scaled(0, Rounding::Exact).ok()
@@ -229,6 +245,9 @@ mod tests {
             assert_eq!(shown(text), expected, "{text}");
         }
         assert_eq!(Decimal::parse("1.50"), Decimal::parse("15e-1"));
+        let sum = Decimal::parse("1276020076.001").unwrap().add(&Decimal::parse("-5e1").unwrap()).unwrap();
+        assert_eq!(sum.to_string(), "1276020026.001");
+        assert!(Decimal::parse("1e4096").unwrap().add(&Decimal::parse("1").unwrap()).is_err());
         assert!(Decimal::parse("1.5").unwrap() < Decimal::parse("1.51").unwrap());
     }
 

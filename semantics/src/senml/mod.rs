@@ -5,7 +5,9 @@
 mod record;
 mod units;
 
+pub(crate) use record::to_milliseconds;
 pub use record::{Measurement, Record, resolve};
+pub(crate) use units::senml_of;
 pub use units::ucum_of;
 
 use crate::{cbor, error::Error, json, limits::DEPTH_MAX};

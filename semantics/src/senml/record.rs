@@ -43,6 +43,8 @@ pub enum Measurement {
 
 /// Times below this are relative to now: RFC 8428, section 4.5.3.
 const RELATIVE_BELOW: i64 = 1 << 28;
+/// Digits and exponent of a time, in bits: binary64 has at most 52 binary places and 34 bits before them, which are 120 bits and 52 decimal places.
+const TIME_BITS_MAX: u64 = 512;
 /// The version of RFC 8428.
 const VERSION: i64 = 10;
 
@@ -224,17 +226,20 @@ fn text<'a>(known: &BTreeMap<&str, &'a Value>, field: &str) -> Result<Option<&'a
 
 fn sum_of(left: Option<Decimal>, right: Option<Decimal>) -> Result<Decimal, Error> {
     match (left, right) {
-        (Some(left), Some(right)) => left.to_rational().add(&right.to_rational())?.to_decimal(),
+        (Some(left), Some(right)) => left.add(&right),
         (Some(one), None) | (None, Some(one)) => Ok(one),
         (None, None) => Ok(Decimal::from(0)),
     }
 }
 
 fn time(time: Decimal, now_ms: u64) -> Result<Decimal, Error> {
+    if time.bits() > TIME_BITS_MAX {
+        return Err(Error::payload(0, "a time of too many digits"));
+    }
     if time >= Decimal::from(RELATIVE_BELOW) {
         return Ok(time);
     }
-    Decimal::new(now_ms, -3)?.to_rational().add(&time.to_rational())?.to_decimal()
+    Decimal::new(now_ms, -3)?.add(&time)
 }
 
 /// RFC 8428, section 4.5.1.

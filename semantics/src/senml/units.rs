@@ -6,6 +6,11 @@ pub fn ucum_of(unit: &str) -> Option<&'static str> {
     UNITS.iter().find(|(name, _)| *name == unit).map(|(_, ucum)| *ucum)
 }
 
+/// SenML's name of a UCUM unit, for writing; the first in the order of names.
+pub(crate) fn senml_of(ucum: &str) -> Option<&'static str> {
+    UNITS.iter().find(|(_, known)| *known == ucum).map(|(name, _)| *name)
+}
+
 const UNITS: &[(&str, &str)] = &[
     ("%", "%"),
     ("%EL", "%"),
