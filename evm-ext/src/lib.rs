@@ -42,6 +42,7 @@ mod recover;
 mod requests;
 mod rewards;
 mod roots;
+mod semantics;
 mod state;
 mod system;
 mod system_handler;
