@@ -1,6 +1,6 @@
 //! Agreement on blocks: Tendermint as one pure machine, its log, its signing record, and catch-up.
 //!
-//! `Machine::step(now, event)` takes the time and one [`Event`], and returns [`Action`]s. It has no clock, socket, disk or
+//! [`Machine::step`] takes the time and one [`Event`], and returns [`Action`]s. It has no clock, socket, disk or
 //! randomness of its own, and knows a block only as bytes with a hash. A node drives it from its runtime, a simulator from
 //! a loop; both do what the actions say, in their order.
 //!
@@ -30,7 +30,7 @@
 //! # The life of a node
 //!
 //! 1. [`ConsensusFiles::open`] reads the log and the signing record.
-//! 2. `Machine::new(settings, signer, verifier, recovered)` takes what they held. The first event is [`Event::StartHeight`] for the height after the head.
+//! 2. [`Machine::new`] takes what they held. The first event is [`Event::StartHeight`] for the height after the head.
 //! 3. Each step's actions are carried out in order; [`Action::Persist`] goes to [`ConsensusFiles::persist`] and has to
 //!    succeed before the next action is begun. A failure of the disk ends the process.
 //! 4. [`Action::Decide`] is answered with the next [`Event::StartHeight`], once the block is durable.
@@ -64,18 +64,25 @@
 
 mod action;
 mod certificate;
+mod core;
 mod error;
 mod event;
 mod evidence;
 mod files;
+mod gossip;
+pub mod light;
 pub mod log;
+mod machine;
 pub mod message;
 mod notice;
+mod parts;
 mod peer;
 mod persist;
 mod random;
 pub mod record;
 pub mod signing;
+mod sync;
+mod timing;
 mod validators;
 mod wire;
 
@@ -85,6 +92,8 @@ pub use error::ConsensusError;
 pub use event::{BlockVerdict, Event, Now, StartHeight, Topic};
 pub use evidence::{EVIDENCE_BYTES_MAX, EVIDENCE_PER_VALIDATOR_MAX, Equivocation};
 pub use files::{ConsensusFiles, FileStore, FolderStore, MemoryStore, MissingRecord, Recovered, SECTOR_BYTES};
+pub use gossip::{CONSENSUS_MESSAGE_BYTES_MAX, PART_MESSAGE_BYTES_MAX};
+pub use machine::{Machine, MachineStatus, Settings};
 pub use message::{SignedProposal, SignedVote};
 pub use notice::{Notice, SilenceReason, Step};
 pub use peer::PeerId;
@@ -94,5 +103,9 @@ pub use record::{SignedStep, SigningGuard, SigningState};
 pub use signing::{
     ChainIdentity, PublicKey, Secp256k1Signer, Secp256k1Verifier, Signature, Signer, Verifier, VoteKind,
 };
+pub use sync::{SYNC_BATCH_BYTES, SYNC_BATCH_MAX, SYNC_REQUEST_BYTES_MAX, SYNC_RESPONSE_BYTES_MAX};
 pub use validators::{Validator, ValidatorSet};
 pub use wire::DecidedBlock;
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,11 @@
 //! Files in memory that lose power on demand: for simulations and tests.
 use super::FileStore;
 use crate::random::SplitMix64;
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 /// What a disk writes whole or not at all, bytes.
 pub const SECTOR_BYTES: usize = 512;
@@ -77,8 +81,8 @@ impl MemoryStore {
     /// Turns one bit of a file, synced or not. `false` if there is no such bit.
     pub fn flip_bit(&mut self, name: &str, bit: usize) -> bool {
         let Some(file) = self.files.get_mut(name) else { return false };
-        let (Some(index), mask) = (bit.checked_div(8), 1_u8 << (bit & 7)) else { return false };
-        let Some(byte) = file.seen.get_mut(index) else { return false };
+        let Some(byte) = file.seen.get_mut(bit >> 3) else { return false };
+        let mask = [1, 2, 4, 8, 16, 32, 64, 128].get(bit & 7).copied().unwrap_or(1);
         *byte ^= mask;
         file.synced = Some(file.seen.clone());
         file.pending.clear();
@@ -173,4 +177,27 @@ fn keep_some(content: &mut Vec<u8>, change: Change, random: &mut SplitMix64) {
             }
         },
     }
+}
+
+/// A store that the test or simulation keeps a hand on while a node writes to it.
+impl FileStore for Arc<Mutex<MemoryStore>> {
+    fn read(&mut self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        held(self)?.read(name)
+    }
+
+    fn write(&mut self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        held(self)?.write(name, offset, bytes)
+    }
+
+    fn truncate(&mut self, name: &str, bytes: u64) -> io::Result<()> {
+        held(self)?.truncate(name, bytes)
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        held(self)?.sync(name)
+    }
+}
+
+fn held(store: &Mutex<MemoryStore>) -> io::Result<MutexGuard<'_, MemoryStore>> {
+    store.lock().map_err(|_| io::Error::other("a thread panicked while it held the store"))
 }

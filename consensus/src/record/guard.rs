@@ -59,6 +59,11 @@ impl SigningGuard {
         Ok(signature)
     }
 
+    /// Signs the head under which a block is streamed. That is no vote: two of them bind nobody to anything.
+    pub fn sign_stream(&self, digest: B256) -> Signature {
+        self.signer.sign(digest)
+    }
+
     /// Takes note of a signature of this key that was found elsewhere, in the log. Never moves back.
     pub fn learn(
         &mut self,
