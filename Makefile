@@ -20,8 +20,15 @@ NEXTEST := $(shell cargo nextest --version > /dev/null 2>&1 && echo yes)
 FIXTURES ?=
 
 ##@ Running
-.PHONY: devnet
-devnet: deps ## Builds and starts a development node at http://127.0.0.1:8545
+# Folder and size of the network of `make devnet`; started again with the same folder it goes on with the same chain.
+DEVNET ?= devnet
+VALIDATORS ?= 4
+.PHONY: devnet dev
+devnet: deps ## Builds and starts four validators at http://127.0.0.1:8545 to 8548
+	cargo build --release --package pervade-node
+	exec $(TARGET_DIR)/release/pervade devnet --validators $(VALIDATORS) --dir $(DEVNET)
+
+dev: deps ## Builds and starts a development node of its own at http://127.0.0.1:8545
 	cargo build --release --package pervade-node
 	exec $(TARGET_DIR)/release/pervade node --dev
 

@@ -2,11 +2,15 @@
 use crate::{
     commands::{
         db::DbCommand,
+        devnet::DevnetArgs,
         export::ExportArgs,
         genesis::{CheckArgs, NewArgs},
         import::ImportArgs,
         keys::KeysCommand,
         node::NodeArgs,
+        status::StatusArgs,
+        testnet::TestnetCommand,
+        verify::VerifyArgs,
     },
     config::{LogOptions, VerbosityOptions},
 };
@@ -38,6 +42,15 @@ pub struct Cli {
 pub enum Command {
     /// Runs a node
     Node(Box<NodeArgs>),
+    /// Runs a network of validators on this machine
+    Devnet(DevnetArgs),
+    /// Makes a network of validators
+    #[command(subcommand)]
+    Testnet(TestnetCommand),
+    /// Shows the state of a running node
+    Status(StatusArgs),
+    /// Proves the head that a node shows, from the genesis or a trusted block
+    Verify(VerifyArgs),
     /// Executes and stores the blocks of an RLP file
     Import(ImportArgs),
     /// Writes stored blocks to an RLP file
@@ -87,7 +100,7 @@ mod tests {
         let command = Cli::command();
         let node = command.find_subcommand("node").unwrap();
         for arg in node.get_arguments().filter(|arg| arg.get_env().is_some()) {
-            let expected = format!("PERVADE_{}", arg.get_long().unwrap().replace('.', "_").to_uppercase());
+            let expected = format!("PERVADE_{}", arg.get_long().unwrap().replace(['.', '-'], "_").to_uppercase());
             assert_eq!(arg.get_env().unwrap().to_str(), Some(expected.as_str()));
         }
     }

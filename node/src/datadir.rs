@@ -4,6 +4,9 @@
 //! DIR/genesis.json   the chain, so that later starts need no --chain
 //! DIR/db/            RocksDB: blocks, receipts, state
 //! DIR/txpool/        the pool's journal
+//! DIR/consensus/     log and signing record of a validator network's node
+//! DIR/nodekey        identity in the network between nodes, unless --nodekey names another file
+//! DIR/peers          address book of that network
 //! ```
 use crate::NodeError;
 use pervade_chainspec::ChainSpec;
@@ -45,6 +48,11 @@ impl DataDir {
     /// The pool's journal.
     pub fn txpool(&self) -> PathBuf {
         self.root.join("txpool")
+    }
+
+    /// Log and signing record of agreement.
+    pub fn consensus(&self) -> PathBuf {
+        self.root.join("consensus")
     }
 
     /// The chain of this directory: of `chain` where one is named, else the remembered one.

@@ -1,7 +1,9 @@
 //! Errors of this crate.
 use alloy_primitives::B256;
 use pervade_chainspec::ChainSpecError;
+use pervade_consensus::ConsensusError;
 use pervade_evm_ext::BlockError;
+use pervade_p2p::NetworkError;
 use pervade_storage::StorageError;
 use pervade_txpool::PoolError;
 use std::path::PathBuf;
@@ -96,6 +98,28 @@ pub enum NodeError {
     /// The transaction pool failed.
     #[error("transaction pool: {0}")]
     Pool(#[from] PoolError),
+    /// The network cannot start.
+    #[error("network: {0}")]
+    Network(#[from] NetworkError),
+    /// The files of agreement cannot be used, or a key or set is wrong.
+    #[error("consensus: {0}")]
+    Consensus(Box<ConsensusError>),
+    /// Another node does not answer as it should.
+    #[error("{url}: {reason}")]
+    Remote {
+        /// The node.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A child process cannot be kept running.
+    #[error("{name} ended {reason}")]
+    Child {
+        /// Which.
+        name: String,
+        /// How, and what it said.
+        reason: String,
+    },
     /// A server cannot listen.
     #[error("cannot serve {what}: {source}")]
     Serve {
@@ -127,6 +151,7 @@ impl NodeError {
             Self::Storage(error) => error.is_fatal(),
             Self::Pool(error) => error.is_fatal(),
             Self::Block { source, .. } => matches!(&**source, BlockError::Storage(error) if error.is_fatal()),
+            Self::Consensus(error) => matches!(**error, ConsensusError::File { .. }),
             Self::Propose { .. } | Self::Stopped { .. } | Self::DamagedDirectory { .. } => true,
             _ => false,
         }
@@ -136,6 +161,12 @@ impl NodeError {
     pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { action, path, source }
+    }
+}
+
+impl From<ConsensusError> for NodeError {
+    fn from(error: ConsensusError) -> Self {
+        Self::Consensus(Box::new(error))
     }
 }
 

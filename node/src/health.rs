@@ -1,7 +1,7 @@
 //! What `/health` and `/ready` answer.
 //!
 //! *Healthy*: the process works; restart it if not. *Ready*: it answers for the chain's head; send it clients.
-use crate::shutdown::Shutdown;
+use crate::{cluster::LocalView, shutdown::Shutdown};
 use pervade_rpc::Probe;
 use pervade_storage::Storage;
 use std::sync::{
@@ -14,14 +14,15 @@ use std::sync::{
 pub struct Health {
     storage: Storage,
     shutdown: Shutdown,
+    view: Option<Arc<LocalView>>,
     failed: Arc<AtomicBool>,
     serving: Arc<AtomicBool>,
 }
 
 impl Health {
-    /// Not yet serving.
-    pub fn new(storage: Storage, shutdown: Shutdown) -> Self {
-        Self { storage, shutdown, failed: Arc::default(), serving: Arc::default() }
+    /// Not yet serving. `view` is that of a node with a network.
+    pub fn new(storage: Storage, shutdown: Shutdown, view: Option<Arc<LocalView>>) -> Self {
+        Self { storage, shutdown, view, failed: Arc::default(), serving: Arc::default() }
     }
 
     /// The servers are bound.
@@ -39,9 +40,10 @@ impl Health {
         !self.failed.load(Ordering::Relaxed)
     }
 
-    /// Healthy, serving, and not stopping.
+    /// Healthy, serving, in step with its peers, and not stopping.
     pub fn is_ready(&self) -> bool {
-        self.is_healthy() && self.serving.load(Ordering::Relaxed) && !self.shutdown.has_begun()
+        let behind = self.view.as_ref().is_some_and(|view| view.is_behind());
+        self.is_healthy() && self.serving.load(Ordering::Relaxed) && !behind && !self.shutdown.has_begun()
     }
 
     /// What the JSON-RPC servers answer at `/health`.

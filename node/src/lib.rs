@@ -8,6 +8,9 @@
 //!     │                  │
 //!     ▼                  ▼
 //!   txpool ─────────► producer ──► ledger ──► storage
+//!     ▲        (one validator)       ▲
+//!     └────────────► cluster ────────┘
+//!            (several: consensus, p2p)
 //! ```
 //!
 //! - A block is announced after it is durable, never before.
@@ -15,10 +18,11 @@
 //! - The ledger knows no clock and no network: whoever decides blocks drives it.
 //!
 //! What it does not do: it has no rules of its own about blocks (`evm-ext`), state (`storage`) or transactions
-//! (`txpool`), and it does not speak to other nodes yet.
+//! (`txpool`), and does not know how validators agree (`consensus`) or how peers are reached (`p2p`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod cli;
+pub mod cluster;
 pub mod commands;
 pub mod config;
 pub mod datadir;
@@ -30,9 +34,11 @@ pub mod ledger;
 pub mod logging;
 pub mod metrics;
 pub mod producer;
+pub mod remote;
 pub mod rlp_chain;
 pub mod service;
 pub mod shutdown;
+pub mod testnet;
 
 pub use error::NodeError;
 pub use service::OpenedChain;

@@ -52,11 +52,25 @@ fn describe() {
     describe_gauge!("pervade_head_number", "Number of the newest block");
     describe_gauge!("pervade_head_timestamp_seconds", "Unix time of the newest block");
     describe_gauge!("pervade_base_fee_wei", "Base fee of the newest block");
-    describe_counter!("pervade_blocks_total", "Blocks produced by this process");
+    describe_counter!("pervade_blocks_total", "Blocks that this process made the head");
     describe_counter!("pervade_transactions_total", "Transactions in them");
     describe_counter!("pervade_gas_total", "Gas used by them");
     describe_histogram!("pervade_block_build_seconds", "Time to execute a block and compute its state root");
     describe_histogram!("pervade_block_commit_seconds", "Time to make a block durable");
+    describe_histogram!("pervade_block_validate_seconds", "Time to check and execute a proposed block");
+    describe_gauge!("pervade_consensus_height", "Height that is being decided");
+    describe_gauge!("pervade_consensus_round", "Round of that height");
+    describe_counter!("pervade_consensus_timeouts_total", "Waits of a round that ended in vain, by step");
+    describe_counter!("pervade_consensus_missed_turns_total", "Turns that their proposers missed");
+    describe_counter!("pervade_consensus_missed_blocks_total", "Blocks that this validator did not sign");
+    describe_gauge!("pervade_consensus_missing_signatures", "Validators that did not sign the newest block");
+    describe_counter!("pervade_consensus_invalid_proposals_total", "Proposed blocks that are invalid");
+    describe_counter!("pervade_consensus_evidence_total", "Proofs that a validator signed twice");
+    describe_histogram!("pervade_consensus_height_seconds", "Time from the begin of a height to its decision");
+    describe_gauge!("pervade_clock_skew_seconds", "A proposer's clock less this host's, if they differed too much");
+    describe_gauge!("pervade_peers", "Connected peers of this chain");
+    describe_counter!("pervade_transactions_heard_total", "Transactions that peers told and the pool took");
+    describe_counter!("pervade_transactions_untold_total", "Accepted transactions that could not be told to peers");
     describe_gauge!("pervade_txpool_pending", "Transactions that can be executed now");
     describe_gauge!("pervade_txpool_queued", "Transactions that wait behind a nonce gap");
     describe_gauge!("pervade_uptime_seconds", "Time since this node started");
@@ -67,11 +81,82 @@ fn describe() {
 
 /// Records a block that this node made.
 pub fn block_produced(executed: &ExecutedBlock, build: Duration, commit: Duration) {
+    block_built(build);
+    block_committed(executed, commit);
+}
+
+/// Records that a block was built.
+pub fn block_built(elapsed: Duration) {
+    histogram!("pervade_block_build_seconds").record(elapsed.as_secs_f64());
+}
+
+/// Records that a block was executed to be voted for.
+pub fn block_validated(elapsed: Duration) {
+    histogram!("pervade_block_validate_seconds").record(elapsed.as_secs_f64());
+}
+
+/// Records that a block became the head.
+pub fn block_committed(executed: &ExecutedBlock, elapsed: Duration) {
     counter!("pervade_blocks_total").increment(1);
     counter!("pervade_transactions_total").increment(executed.block.senders.len() as u64);
     counter!("pervade_gas_total").increment(executed.block.header().gas_used);
-    histogram!("pervade_block_build_seconds").record(build.as_secs_f64());
-    histogram!("pervade_block_commit_seconds").record(commit.as_secs_f64());
+    histogram!("pervade_block_commit_seconds").record(elapsed.as_secs_f64());
+}
+
+/// Records the round that is being decided.
+pub fn round(height: u64, round: u32) {
+    gauge!("pervade_consensus_height").set(height as f64);
+    gauge!("pervade_consensus_round").set(f64::from(round));
+}
+
+/// Records that a wait of a round ended in vain.
+pub fn timeout(step: &'static str) {
+    counter!("pervade_consensus_timeouts_total", "step" => step).increment(1);
+}
+
+/// Records that a proposer did not propose.
+pub fn missed_turn() {
+    counter!("pervade_consensus_missed_turns_total").increment(1);
+}
+
+/// Records a decided height: how long it took here (0: it was fetched), how many did not sign, and whether this node is
+/// one of them.
+pub fn decided(elapsed_ms: u64, missing: usize, missed: bool) {
+    if elapsed_ms > 0 {
+        histogram!("pervade_consensus_height_seconds").record(Duration::from_millis(elapsed_ms).as_secs_f64());
+    }
+    gauge!("pervade_consensus_missing_signatures").set(missing as f64);
+    counter!("pervade_consensus_missed_blocks_total").increment(u64::from(missed));
+}
+
+/// Records the difference between a proposer's clock and this host's.
+pub fn clock_skew(offset_ms: i64) {
+    gauge!("pervade_clock_skew_seconds").set(offset_ms as f64 / 1000.0);
+}
+
+/// Records that an invalid block was proposed.
+pub fn invalid_proposal() {
+    counter!("pervade_consensus_invalid_proposals_total").increment(1);
+}
+
+/// Records that a validator was caught signing twice.
+pub fn evidence() {
+    counter!("pervade_consensus_evidence_total").increment(1);
+}
+
+/// Records the number of connected peers.
+pub fn peers(count: usize) {
+    gauge!("pervade_peers").set(count as f64);
+}
+
+/// Records transactions that peers told and the pool took.
+pub fn transactions_heard(count: u64) {
+    counter!("pervade_transactions_heard_total").increment(count);
+}
+
+/// Records accepted transactions that could not be told to peers.
+pub fn transactions_untold(count: u64) {
+    counter!("pervade_transactions_untold_total").increment(count);
 }
 
 /// The page's text.

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!   clients ──► rpc ──► txpool ──► producer ──► ledger ──► storage
-//!                ▲                    │ heads                  │
+//!                ▲                or cluster                   │
+//!                │                    │ heads                  │
 //!                └────────────────────┴────────────────────────┘
 //! ```
 use crate::{
     NodeError,
+    cluster::{Cluster, ClusterSettings},
     config::NodeConfig,
     datadir::DataDir,
     health::Health,
@@ -16,8 +18,10 @@ use crate::{
     shutdown::Shutdown,
 };
 use alloy_primitives::Address;
+use alloy_signer_local::PrivateKeySigner;
 use pervade_chainspec::ChainSpec;
-use pervade_rpc::{RpcContext, RpcHandle};
+use pervade_p2p::NetworkHandle;
+use pervade_rpc::{ClusterView, RpcContext, RpcHandle};
 use pervade_storage::{Storage, StorageError};
 use pervade_txpool::TxPool;
 use std::{
@@ -40,14 +44,19 @@ const HEADS_KEPT: usize = 64;
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What this node does on its chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Role {
-    /// Makes the blocks, in the name of this account.
+    /// Makes all blocks by itself, in the name of this account.
     Producer {
         /// The validator's account.
         account: Address,
         /// When blocks are made.
         pacing: Pacing,
+    },
+    /// Decides blocks with the other validators, or follows them.
+    Member {
+        /// Consensus key of a validator; `None` for a follower.
+        key: Option<PrivateKeySigner>,
     },
     /// Serves what is stored. The chain has no validators, or this node is none of them.
     ReadOnly,
@@ -55,9 +64,10 @@ pub enum Role {
 
 impl Role {
     /// For log lines.
-    pub fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Producer { .. } => "validator",
+            Self::Producer { .. } | Self::Member { key: Some(_) } => "validator",
+            Self::Member { key: None } => "follower",
             Self::ReadOnly => "read-only",
         }
     }
@@ -89,7 +99,9 @@ pub struct Node {
     shutdown: Shutdown,
     rpc: RpcHandle,
     metrics_server: Option<JoinHandle<()>>,
-    producer: Option<oneshot::Receiver<Result<(), NodeError>>>,
+    /// Gets what ended block production, or agreement.
+    blocks: Option<oneshot::Receiver<Result<(), NodeError>>>,
+    network: Option<NetworkHandle>,
     temporary: Option<TempDir>,
 }
 
@@ -112,18 +124,26 @@ impl Node {
         let OpenedChain { spec, storage, datadir, temporary } = chain;
         let ledger = open_ledger(spec.clone(), storage.clone()).await?;
         let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;
-        let health = Health::new(storage.clone(), shutdown.clone());
         let heads = broadcast::Sender::new(HEADS_KEPT);
-
+        let cluster = match &role {
+            Role::Member { key } => {
+                let settings = cluster_settings(config, &datadir, key.clone())?;
+                Some(Cluster::start(settings, ledger.clone(), pool.clone(), heads.clone(), shutdown.clone()).await?)
+            }
+            _ => None,
+        };
+        let view = cluster.as_ref().map(|cluster| cluster.view.clone());
+        let health = Health::new(storage.clone(), shutdown.clone(), view.clone());
         let pervade = spec.pervade().is_some();
         let context = RpcContext {
             spec,
             storage: storage.clone(),
             pool: pool.clone(),
             heads: heads.clone(),
-            // On an imported chain they wait in the pool, checked like anywhere else; a follower has nobody to hand them to.
-            accepts_transactions: matches!(role, Role::Producer { .. }) || !pervade,
-            cluster: None,
+            // On an imported chain they wait in the pool, checked like anywhere else. Who has the blocks of one validator
+            // without a network to it has nobody to hand them to.
+            accepts_transactions: !matches!(role, Role::ReadOnly) || !pervade,
+            cluster: view.map(|view| view as Arc<dyn ClusterView>),
             client_version: crate::client_version(),
             health: health.healthy_probe(),
             ready: health.ready_probe(),
@@ -141,8 +161,8 @@ impl Node {
             None => (None, None),
         };
 
-        let producer = match role {
-            Role::Producer { account, pacing } => {
+        let (blocks, network) = match (role, cluster) {
+            (Role::Producer { account, pacing }, _) => {
                 let producer = Producer {
                     ledger: ledger.clone(),
                     pool: pool.clone(),
@@ -151,13 +171,14 @@ impl Node {
                     pacing,
                     shutdown: shutdown.clone(),
                 };
-                Some(producer.start(Handle::current())?)
+                (Some(producer.start(Handle::current())?), None)
             }
-            Role::ReadOnly => None,
+            (_, Some(cluster)) => (Some(cluster.ended), Some(cluster.network)),
+            (_, None) => (None, None),
         };
         health.set_serving();
         let (http, ws) = (rpc.http, rpc.ws);
-        Ok(Self { http, ws, metrics, ledger, pool, health, shutdown, rpc, metrics_server, producer, temporary })
+        Ok(Self { http, ws, metrics, ledger, pool, health, shutdown, rpc, metrics_server, blocks, network, temporary })
     }
 
     /// Serves until the shutdown begins or something fails for good; then stops everything in order: block
@@ -166,11 +187,11 @@ impl Node {
     /// # Errors
     /// What failed for good.
     pub async fn run(mut self) -> Result<(), NodeError> {
-        let producer = self.producer.take();
+        let blocks = self.blocks.take();
         let shutdown = self.shutdown.clone();
         let produced = async move {
-            match producer {
-                Some(producer) => producer.await.unwrap_or_else(|_| {
+            match blocks {
+                Some(blocks) => blocks.await.unwrap_or_else(|_| {
                     let reason = "its thread panicked".to_owned();
                     Err(NodeError::Stopped { part: "block production", reason })
                 }),
@@ -203,6 +224,9 @@ impl Node {
         self.shutdown.begin();
         let servers = async {
             self.rpc.stop().await;
+            if let Some(network) = self.network {
+                network.shutdown().await;
+            }
             if let Some(server) = self.metrics_server {
                 // It ends by itself at the shutdown; a panic in it is logged by tokio and stops nothing here.
                 let _ = server.await;
@@ -223,6 +247,19 @@ impl Node {
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
+}
+
+fn cluster_settings(
+    config: &NodeConfig,
+    datadir: &DataDir,
+    key: Option<PrivateKeySigner>,
+) -> Result<ClusterSettings, NodeError> {
+    Ok(ClusterSettings {
+        network: config.network_config(datadir.root())?,
+        folder: datadir.consensus(),
+        key,
+        declared_unsigned: config.validator.unsigned,
+    })
 }
 
 /// Recovery after a crash executes blocks: not on a runtime's thread.

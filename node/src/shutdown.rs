@@ -38,6 +38,22 @@ impl Shutdown {
         let _ = begun.wait_for(|begun| *begun).await;
     }
 
+    /// Begins the end when standard input ends: with the process that holds its other end, however that ends.
+    ///
+    /// # Errors
+    /// The thread that reads cannot be created.
+    pub fn on_end_of_input(&self) -> Result<(), NodeError> {
+        let shutdown = self.clone();
+        let watch = move || {
+            // Nothing is expected to be written there. An error is an end too.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            tracing::info!("stopping: standard input has ended");
+            shutdown.begin();
+        };
+        let spawned = std::thread::Builder::new().name("lifeline".into()).spawn(watch);
+        spawned.map(|_| ()).map_err(|e| NodeError::Stopped { part: "the lifeline", reason: e.to_string() })
+    }
+
     /// Begins the end at the first SIGINT or SIGTERM; exits the process at the second.
     ///
     /// # Errors

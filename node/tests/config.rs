@@ -40,7 +40,8 @@ fn every_flag_of_a_node_is_a_key_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let optional =
         ["--datadir", "d", "--password", "p", "--metrics", "127.0.0.1:1", "--validator.key", "k", "--log.file", "l"];
-    let table = dump(dir.path(), &[&optional[..], &["--chain", "g"]].concat(), &[]).unwrap();
+    let network = ["--nodekey", "n", "--nat", "extip:192.0.2.1", "--chain", "g"];
+    let table = dump(dir.path(), &[&optional[..], &network].concat(), &[]).unwrap();
     let help = Command::new(env!("CARGO_BIN_EXE_pervade")).args(["node", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');

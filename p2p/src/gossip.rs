@@ -27,6 +27,12 @@ const DUPLICATES_TIME: Duration = Duration::from_secs(60);
 /// How long a message may wait in the queue of a slow peer: a later vote is worth more.
 const PUBLISH_WAIT: Duration = Duration::from_secs(3);
 const FORWARD_WAIT: Duration = Duration::from_secs(1);
+/// How long a peer that was taken out of a mesh must not ask to join it again. A peer that was killed and started again does
+/// not know that it was taken out, and asks at once: it must not be punished for that, least of all a validator whose votes
+/// the others wait for.
+const PRUNE_BACKOFF: Duration = Duration::from_secs(1);
+/// Breaches of gossip's rules that are forgiven: a peer that comes back asks to join every topic.
+const BREACHES_FORGIVEN: f64 = 40.0;
 /// How long scores of peers that left are kept.
 const SCORES_TIME: Duration = Duration::from_secs(600);
 /// Announcements of one peer between two heartbeats, and ids in each.
@@ -58,6 +64,9 @@ pub(crate) fn behaviour(topics: &Topics) -> Result<Gossip, NetworkError> {
         .history_length(HISTORY_HEARTBEATS)
         .history_gossip(GOSSIPED_HEARTBEATS)
         .duplicate_cache_time(DUPLICATES_TIME)
+        .prune_backoff(PRUNE_BACKOFF)
+        .unsubscribe_backoff(PRUNE_BACKOFF.as_secs())
+        .graft_flood_threshold(Duration::ZERO)
         .mesh_n(MESH_PEERS)
         .mesh_n_low(MESH_PEERS_MIN)
         .mesh_n_high(MESH_PEERS_MAX)
@@ -108,7 +117,7 @@ fn scores(topics: &Topics) -> PeerScoreParams {
         app_specific_weight: 1.0,
         ip_colocation_factor_weight: 0.0,
         behaviour_penalty_weight: -5.0,
-        behaviour_penalty_threshold: 4.0,
+        behaviour_penalty_threshold: BREACHES_FORGIVEN,
         behaviour_penalty_decay: 0.9,
         slow_peer_weight: -0.2,
         slow_peer_threshold: 50.0,

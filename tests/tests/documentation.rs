@@ -60,7 +60,7 @@ fn the_settings_are_the_flags_of_the_node() {
     let mut command = Cli::command();
     command.build();
     let node = command.find_subcommand("node").expect("pervade node");
-    let not_settings = ["config", "dump-config", "help", "version", "verbose"];
+    let not_settings = ["config", "dump-config", "lifeline", "help", "version", "verbose"];
     let flags = node.get_arguments().filter_map(|arg| arg.get_long());
     let real: BTreeSet<_> = flags.filter(|flag| !not_settings.contains(flag)).map(str::to_owned).collect();
     let text = read("docs/settings.md");
@@ -113,7 +113,7 @@ fn the_genesis_reference_states_the_protocols_limits() {
 
 #[test]
 fn the_metrics_are_those_of_the_program() {
-    let source: String = ["storage", "txpool", "rpc", "evm-ext", "node"].map(source).concat();
+    let source: String = ["storage", "txpool", "rpc", "evm-ext", "p2p", "node"].map(source).concat();
     let recorded = |name: &str| source.split(&format!("{name}!(\"")).skip(1).map(until_quote).collect::<Vec<_>>();
     let real = ["gauge", "counter", "histogram"].iter().flat_map(|kind| recorded(kind)).collect();
     let text = read("docs/metrics.md");

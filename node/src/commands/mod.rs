@@ -1,10 +1,14 @@
 //! One module a subcommand: reads its arguments, does its work, prints for people.
 pub mod db;
+pub mod devnet;
 pub mod export;
 pub mod genesis;
 pub mod import;
 pub mod keys;
 pub mod node;
+pub mod status;
+pub mod testnet;
+pub mod verify;
 
 use crate::{
     NodeError,
@@ -63,6 +67,10 @@ pub fn run(cli: Cli) -> Result<(), NodeError> {
     logging::init(&log.or_defaults(false), verbosity.unwrap_or(3))?;
     match cli.command {
         Command::Node(_) => Ok(()),
+        Command::Devnet(args) => devnet::run(&args),
+        Command::Testnet(command) => testnet::run(command),
+        Command::Status(args) => status::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Genesis(GenesisCommand::New(args)) => genesis::new(args),
@@ -70,4 +78,11 @@ pub fn run(cli: Cli) -> Result<(), NodeError> {
         Command::Keys(command) => keys::run(command),
         Command::Db(command) => db::run(&command),
     }
+}
+
+/// Runs a command's future on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, NodeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|e| NodeError::Stopped { part: "the runtime", reason: e.to_string() })?;
+    Ok(runtime.block_on(future))
 }

@@ -1,14 +1,14 @@
 //! The configuration file, TOML.
 use super::*;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 /// Largest configuration file, bytes: one with every key is below 4 KiB.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The file's shape.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct File {
     chain: Option<PathBuf>,
     datadir: Option<PathBuf>,
@@ -16,6 +16,14 @@ struct File {
     cache: Option<usize>,
     password: Option<PathBuf>,
     metrics: Option<SocketAddr>,
+    discovery: Option<bool>,
+    addr: Option<IpAddr>,
+    port: Option<u16>,
+    bootnodes: Option<List>,
+    trusted_peers: Option<List>,
+    max_peers: Option<usize>,
+    nodekey: Option<PathBuf>,
+    nat: Option<ExternalAddress>,
     verbosity: Option<u8>,
     history: HistoryOptions,
     validator: ValidatorOptions,
@@ -47,6 +55,16 @@ fn parse(text: &str) -> Result<NodeOptions, String> {
         chain: ChainOptions { chain: file.chain, datadir: file.datadir },
         store: StoreOptions { gcmode: file.gcmode, cache: file.cache },
         operator: OperatorOptions { password: file.password, metrics: file.metrics },
+        network: NetworkOptions {
+            discovery: file.discovery,
+            addr: file.addr,
+            port: file.port,
+            bootnodes: file.bootnodes,
+            trusted_peers: file.trusted_peers,
+            max_peers: file.max_peers,
+            nodekey: file.nodekey,
+            nat: file.nat,
+        },
         verbosity: VerbosityOptions { verbosity: file.verbosity },
         history: file.history,
         validator: file.validator,

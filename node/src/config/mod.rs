@@ -5,12 +5,13 @@ mod section;
 mod values;
 
 pub use options::*;
-pub use values::{GcMode, List, LogFormat, Period};
+pub use values::{ExternalAddress, GcMode, List, LogFormat, Period};
 
 use crate::NodeError;
 use alloy_primitives::U256;
 use clap::Args;
 use pervade_chainspec::params;
+use pervade_p2p::{Multiaddr, NetworkConfig};
 use pervade_rpc::{RpcConfig, RpcLimits};
 use pervade_storage::{HistoryMode, StorageOptions};
 use pervade_txpool::PoolConfig;
@@ -48,6 +49,9 @@ pub struct NodeOptions {
     /// Password file and metrics.
     #[command(flatten, next_help_heading = "Validator and operator")]
     pub operator: OperatorOptions,
+    /// The network between nodes.
+    #[command(flatten, next_help_heading = "Network between nodes")]
+    pub network: NetworkOptions,
     /// JSON-RPC over HTTP.
     #[command(flatten, next_help_heading = "JSON-RPC")]
     pub http: HttpOptions,
@@ -83,6 +87,9 @@ pub struct NodeConfig {
     /// Password file and metrics.
     #[serde(flatten)]
     pub operator: OperatorConfig,
+    /// The network between nodes.
+    #[serde(flatten)]
+    pub network: NetworkSettings,
     /// How much is logged.
     #[serde(flatten)]
     pub verbosity: VerbosityConfig,
@@ -114,6 +121,7 @@ impl NodeOptions {
             history: self.history.or(below.history),
             validator: self.validator.or(below.validator),
             operator: self.operator.or(below.operator),
+            network: self.network.or(below.network),
             http: self.http.or(below.http),
             ws: self.ws.or(below.ws),
             rpc: self.rpc.or(below.rpc),
@@ -142,6 +150,7 @@ impl NodeOptions {
             chain: all.chain.or_defaults(dev),
             store: all.store.or_defaults(dev),
             operator: all.operator.or_defaults(dev),
+            network: all.network.or_defaults(dev),
             verbosity: all.verbosity.or_defaults(dev),
             history: all.history.or_defaults(dev),
             validator: all.validator.or_defaults(dev),
@@ -185,7 +194,29 @@ impl NodeConfig {
         if self.txpool.accountslots == 0 || self.txpool.globalslots == 0 || self.txpool.globalbytes == 0 {
             return wrong("txpool", "accountslots, globalslots and globalbytes must be above 0".into());
         }
+        self.network_config(Path::new(""))?;
         storage_options(&self.store, &self.history).map(drop)
+    }
+
+    /// Settings of the network between nodes; what it keeps is in `datadir`.
+    ///
+    /// # Errors
+    /// An address is none.
+    pub fn network_config(&self, datadir: &Path) -> Result<NetworkConfig, NodeError> {
+        let settings = &self.network;
+        let nodekey = settings.nodekey.clone().unwrap_or_else(|| datadir.join("nodekey"));
+        Ok(NetworkConfig {
+            addr: settings.addr,
+            port: settings.port,
+            external: settings.nat.map(|address| address.0),
+            bootnodes: addresses("bootnodes", &settings.bootnodes)?,
+            trusted_peers: addresses("trusted-peers", &settings.trusted_peers)?,
+            max_peers: settings.max_peers,
+            discovery: settings.discovery,
+            address_book: Some(datadir.join("peers")),
+            agent: crate::client_version(),
+            ..NetworkConfig::new(nodekey)
+        })
     }
 
     /// Options of the database.
@@ -227,6 +258,16 @@ impl NodeConfig {
             min_tip: u128::from(self.txpool.pricelimit),
         }
     }
+}
+
+fn addresses(setting: &'static str, list: &List) -> Result<Vec<Multiaddr>, NodeError> {
+    let parse = |text: &String| {
+        text.parse().map_err(|_| {
+            let reason = format!("`{text}` is no address such as /ip4/192.0.2.1/tcp/30303/p2p/ID");
+            NodeError::Setting { setting, reason }
+        })
+    };
+    list.0.iter().map(parse).collect()
 }
 
 /// Options of the database, for commands that are no node.

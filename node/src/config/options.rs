@@ -4,8 +4,9 @@
 //! `--http`, `--ws` and `--dev`, which are also sections, are the key `enabled` there.
 use super::{
     section::section,
-    values::{GcMode, List, LogFormat, Period},
+    values::{ExternalAddress, GcMode, List, LogFormat, Period},
 };
+use pervade_p2p::{PEERS_MAX_DEFAULT, PORT_DEFAULT};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -65,9 +66,39 @@ section! {
 }
 
 section! {
+    /// The network between nodes. Used on chains with more than one validator.
+    NetworkOptions => NetworkSettings (dev)
+    switches {
+        /// Asks peers for other peers, and tells them of this node's [default: true]
+        discovery ["discovery", "PERVADE_DISCOVERY"] = true;
+    }
+    values {
+        /// Address that the network between nodes listens on [default: 0.0.0.0]
+        addr: IpAddr ["addr", "PERVADE_ADDR", "IP"] = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        /// Port of the network between nodes, for TCP and (QUIC) UDP; 0 picks a free one [default: 30303]
+        port: u16 ["port", "PERVADE_PORT", "PORT"] = PORT_DEFAULT;
+        /// Peers to begin with, as /ip4/192.0.2.1/tcp/30303/p2p/ID [default: none]
+        bootnodes: List ["bootnodes", "PERVADE_BOOTNODES", "ADDRESSES"] = List::default();
+        /// Peers that are always connected, and have a place before all others: the other validators, above all [default: none]
+        trusted_peers: List ["trusted-peers", "PERVADE_TRUSTED_PEERS", "ADDRESSES"] = List::default();
+        /// Most peers that are not trusted [default: 50]
+        max_peers: usize ["max-peers", "PERVADE_MAX_PEERS", "N"] = PEERS_MAX_DEFAULT;
+    }
+    optional {
+        /// File of this node's identity, made if missing [default: nodekey in the data directory]
+        nodekey: PathBuf ["nodekey", "PERVADE_NODEKEY", "FILE"];
+        /// Address under which others reach this node, as extip:IP, where it is behind address translation
+        nat: ExternalAddress ["nat", "PERVADE_NAT", "extip:IP"];
+    }
+}
+
+section! {
     /// This node's part in consensus.
     ValidatorOptions => ValidatorConfig (dev)
-    switches {}
+    switches {
+        /// Says that this key has signed nothing at the height that is being decided, so that a missing signing record is made [default: false]
+        unsigned ["validator.unsigned", "PERVADE_VALIDATOR_UNSIGNED"] = false;
+    }
     values {}
     optional {
         /// Keystore (version 3) of this validator's consensus key; see `pervade keys new`
@@ -87,8 +118,8 @@ section! {
         addr: IpAddr ["http.addr", "PERVADE_HTTP_ADDR", "IP"] = LOCALHOST;
         /// Port of the HTTP server; 0 picks a free one [default: 8545]
         port: u16 ["http.port", "PERVADE_HTTP_PORT", "PORT"] = 8545;
-        /// Namespaces served over HTTP [default: eth,net,web3,txpool]
-        api: List ["http.api", "PERVADE_HTTP_API", "NAMES"] = List::of(&["eth", "net", "web3", "txpool"]);
+        /// Namespaces served over HTTP [default: eth,net,web3,txpool,pervade]
+        api: List ["http.api", "PERVADE_HTTP_API", "NAMES"] = List::of(&["eth", "net", "web3", "txpool", "pervade"]);
         /// Origins that a browser may call from; * for all [default: none, with --dev *]
         corsdomain: List ["http.corsdomain", "PERVADE_HTTP_CORSDOMAIN", "ORIGINS"] = if dev { List::of(&["*"]) } else { List::default() };
         /// Host names accepted in requests; * for all [default: localhost, with --dev *]
@@ -109,8 +140,8 @@ section! {
         addr: IpAddr ["ws.addr", "PERVADE_WS_ADDR", "IP"] = LOCALHOST;
         /// Port of the WebSocket server; may be the HTTP server's; 0 picks a free one [default: 8546]
         port: u16 ["ws.port", "PERVADE_WS_PORT", "PORT"] = 8546;
-        /// Namespaces served over WebSocket [default: eth,net,web3,txpool]
-        api: List ["ws.api", "PERVADE_WS_API", "NAMES"] = List::of(&["eth", "net", "web3", "txpool"]);
+        /// Namespaces served over WebSocket [default: eth,net,web3,txpool,pervade]
+        api: List ["ws.api", "PERVADE_WS_API", "NAMES"] = List::of(&["eth", "net", "web3", "txpool", "pervade"]);
         /// Origins that may open a WebSocket from a browser; * for all [default: none, with --dev *]
         origins: List ["ws.origins", "PERVADE_WS_ORIGINS", "ORIGINS"] = if dev { List::of(&["*"]) } else { List::default() };
     }

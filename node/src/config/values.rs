@@ -1,7 +1,7 @@
 //! Types of settings that are written the same way on the command line, in the environment and in the file.
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 /// Words separated by commas; an array of strings in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -118,6 +118,36 @@ impl<'de> Deserialize<'de> for Period {
     }
 }
 
+/// `extip:IP`: an address that others know this node by, as geth and reth write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExternalAddress(pub IpAddr);
+
+impl FromStr for ExternalAddress {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = text.strip_prefix("extip:").ok_or_else(|| format!("`{text}` does not begin with extip:"))?;
+        address.parse().map(Self).map_err(|_| format!("`{address}` is no IP address"))
+    }
+}
+
+impl fmt::Display for ExternalAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "extip:{}", self.0)
+    }
+}
+
+impl Serialize for ExternalAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExternalAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// How much historical state is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -156,6 +186,15 @@ mod tests {
     fn a_period_is_printed_as_it_is_read() {
         for text in ["500ms", "2s", "0s"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_external_address_is_written_as_geth_writes_it() {
+        let address: ExternalAddress = "extip:192.0.2.7".parse().unwrap();
+        assert_eq!(address.to_string(), "extip:192.0.2.7");
+        for text in ["192.0.2.7", "extip:", "upnp", "extip:node.example"] {
+            assert!(text.parse::<ExternalAddress>().is_err(), "{text}");
         }
     }
 

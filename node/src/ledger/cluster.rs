@@ -16,7 +16,7 @@ use alloy_consensus::{
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{Decodable, Encodable};
 use pervade_chainspec::{BeneficiaryRule, ChainSpec, ValidatorConfig, decode_validator_set, encode_validator_set};
-use pervade_evm_ext::{BlockError, ProposalAttributes, TransactionSource};
+use pervade_evm_ext::{BlockError, ProposalAttributes, TransactionSource, governance::validator_set};
 use pervade_storage::{Block, ExecutedBlock, RecoveredBlock, Seal, StorageError};
 use std::sync::Arc;
 
@@ -215,8 +215,8 @@ pub fn validators(ledger: &Ledger, number: u64) -> Result<Vec<ValidatorConfig>, 
 /// The set that the child of the head names in its `extraData`: it decides the block after that child. Read from the
 /// state after the head.
 fn next_validators(ledger: &Ledger) -> Result<Vec<ValidatorConfig>, NodeError> {
-    // Sets do not change yet: the genesis set decides every block.
-    Ok(genesis_validators(ledger.spec()))
+    let decided = ledger.head().number().saturating_add(2);
+    Ok(validator_set(ledger.spec(), ledger.storage().latest_view(), decided)?)
 }
 
 fn genesis_validators(spec: &ChainSpec) -> Vec<ValidatorConfig> {
