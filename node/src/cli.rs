@@ -7,6 +7,7 @@ use crate::{
         genesis::{CheckArgs, NewArgs},
         import::ImportArgs,
         keys::KeysCommand,
+        mapping::MappingCommand,
         node::NodeArgs,
         status::StatusArgs,
         testnet::TestnetCommand,
@@ -64,6 +65,9 @@ pub enum Command {
     /// Looks into, checks and prunes a data directory
     #[command(subcommand)]
     Db(DbCommand),
+    /// Checks and runs mappings of devices' payloads, without a chain
+    #[command(subcommand)]
+    Mapping(MappingCommand),
 }
 
 /// What to do with genesis files.

@@ -46,6 +46,14 @@ pub enum NodeError {
         /// What is wrong.
         reason: String,
     },
+    /// A model, a mapping or a payload is refused.
+    #[error("{}: {reason}", file.display())]
+    Mapping {
+        /// The file, or the payload as it was given.
+        file: PathBuf,
+        /// Where in it, and what is wrong.
+        reason: String,
+    },
     /// A file cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {

@@ -5,6 +5,7 @@ pub mod export;
 pub mod genesis;
 pub mod import;
 pub mod keys;
+pub mod mapping;
 pub mod node;
 pub mod status;
 pub mod testnet;
@@ -77,6 +78,7 @@ pub fn run(cli: Cli) -> Result<(), NodeError> {
         Command::Genesis(GenesisCommand::Check(args)) => genesis::check(args),
         Command::Keys(command) => keys::run(command),
         Command::Db(command) => db::run(&command),
+        Command::Mapping(command) => mapping::run(command),
     }
 }
 
