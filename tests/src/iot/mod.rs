@@ -6,6 +6,10 @@
 //!                                                  eat:        claims of attestation tokens
 //!                                                  car, ipfs:  archives, blocks and files
 //!                                                  wot-td:     Thing Descriptions
+//!                                                  ucum:       units
+//!                                                  jsonpath:   queries
+//!                                                  senml:      packs
+//!                                                  epcis:      events
 //! ```
 //!
 //! A test passes if the product does what the suite says: what is valid is accepted, what is not is refused. Nothing is
@@ -15,8 +19,12 @@ mod archive;
 mod claims;
 mod cose;
 mod diagnostic;
+mod epcis;
 mod file;
+mod jsonpath;
 mod report;
+mod senml;
+mod ucum;
 mod wot_td;
 mod wycheproof;
 
@@ -70,6 +78,14 @@ pub enum Suite {
     Ipfs,
     /// Eclipse Thingweb's Thing Descriptions.
     WotTd,
+    /// UCUM's functional tests.
+    Ucum,
+    /// The JSONPath compliance test suite.
+    Jsonpath,
+    /// Examples of SenML.
+    Senml,
+    /// GS1's examples of EPCIS 2.0.
+    Epcis,
 }
 
 impl Suite {
@@ -83,6 +99,10 @@ impl Suite {
                 "car" => Self::Car,
                 "ipfs" => Self::Ipfs,
                 "wot-td" => Self::WotTd,
+                "ucum" => Self::Ucum,
+                "jsonpath" => Self::Jsonpath,
+                "senml" => Self::Senml,
+                "epcis" => Self::Epcis,
                 _ => return None,
             })
         };
@@ -98,6 +118,10 @@ impl Suite {
             Self::Car => archive::run(file, content),
             Self::Ipfs => self::file::run(file, content),
             Self::WotTd => wot_td::run(file, content),
+            Self::Ucum => ucum::run(file, content),
+            Self::Jsonpath => jsonpath::run(file, content),
+            Self::Senml => senml::run(file, content),
+            Self::Epcis => epcis::run(file, content),
         }
     }
 }
