@@ -11,7 +11,8 @@ use crate::{
 /// # Errors
 /// Those of [`json::parse`]; [`Error::MalformedPayload`] with the position of the event that breaks EPCIS.
 pub fn parse(bytes: &[u8]) -> Result<Vec<Event>, Error> {
-    let document = json::parse(bytes, DEPTH_MAX)?;
+    // Examples of the standard's own have equal names.
+    let document = json::parse_last_name_counts(bytes, DEPTH_MAX)?;
     let kind = document.get("type").or_else(|| document.get("isA")).and_then(Value::as_text);
     let body = match kind {
         Some("EPCISDocument") => document.get("epcisBody"),

@@ -6,6 +6,6 @@ mod reader;
 mod value;
 mod writer;
 
-pub use reader::parse;
+pub use reader::{parse, parse_last_name_counts};
 pub use value::Value;
 pub use writer::write;

@@ -9,8 +9,21 @@ use std::collections::BTreeMap;
 /// [`Error::MalformedPayload`] with the byte where the text leaves RFC 8259 or a rule of [this module](super);
 /// [`Error::LimitExceeded`] for nesting and for numbers.
 pub fn parse(text: &[u8], depth_max: usize) -> Result<Value, Error> {
+    read(text, depth_max, false)
+}
+
+/// As [`parse`], but of equal names in an object the last one counts, as in ECMAScript: for formats whose own publishers
+/// write such objects.
+///
+/// # Errors
+/// As [`parse`], equal names aside.
+pub fn parse_last_name_counts(text: &[u8], depth_max: usize) -> Result<Value, Error> {
+    read(text, depth_max, true)
+}
+
+fn read(text: &[u8], depth_max: usize, last_name_counts: bool) -> Result<Value, Error> {
     let text = std::str::from_utf8(text).map_err(|error| Error::payload(error.valid_up_to(), "not UTF-8"))?;
-    let mut reader = Reader { text, at: 0, depth_max };
+    let mut reader = Reader { text, at: 0, depth_max, last_name_counts };
     reader.white_space();
     let value = reader.value(0)?;
     reader.white_space();
@@ -24,6 +37,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth_max: usize,
+    last_name_counts: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -68,7 +82,7 @@ impl<'a> Reader<'a> {
             }
             self.white_space();
             let value = self.value(depth)?;
-            if members.insert(name, value).is_some() {
+            if members.insert(name, value).is_some() && !self.last_name_counts {
                 return Err(Error::payload(name_at, "a name stands twice in an object"));
             }
             self.white_space();
@@ -243,6 +257,13 @@ mod tests {
 
     fn read(text: &str) -> Result<Value, Error> {
         parse(text.as_bytes(), DEPTH_MAX)
+    }
+
+    #[test]
+    fn equal_names_are_refused_unless_the_last_one_counts() {
+        let text = br#"{"a":1,"b":2,"a":3}"#;
+        assert!(parse(text, DEPTH_MAX).is_err());
+        assert_eq!(write(&parse_last_name_counts(text, DEPTH_MAX).unwrap()), r#"{"a":3,"b":2}"#);
     }
 
     fn offset(text: &[u8]) -> Option<usize> {
