@@ -33,7 +33,7 @@ dev: deps ## Builds and starts a development node of its own at http://127.0.0.1
 	exec $(TARGET_DIR)/release/pervade node --dev
 
 ##@ Testing
-.PHONY: test test-slow clients conformance
+.PHONY: test test-slow clients conformance conformance-iot
 test: build ## All fast tests
 ifeq ($(NEXTEST),yes)
 	cargo nextest run --workspace
@@ -54,6 +54,10 @@ clients: build ## Unmodified clients (ethers, viem, web3.py, cast, forge) agains
 conformance: ## Ethereum's own tests: make conformance FIXTURES=FOLDER
 	@[ -n "$(FIXTURES)" ] || { echo "name the folder with the tests: make conformance FIXTURES=FOLDER"; exit 1; }
 	cargo run --release --package pervade-tests --bin ef-tests -- $(FIXTURES)
+
+conformance-iot: ## Others' tests of what devices say: make conformance-iot FIXTURES=FOLDER
+	@[ -n "$(FIXTURES)" ] || { echo "name the folder with the tests: make conformance-iot FIXTURES=FOLDER"; exit 1; }
+	cargo run --package pervade-tests --bin iot-tests -- $(FIXTURES)
 
 ##@ Measuring
 # One of: transfers, erc20, fresh-slots, reads; several with commas.

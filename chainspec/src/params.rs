@@ -185,6 +185,15 @@ pub const REQUEST_SECONDS_MAX: u64 = 30 * 86_400;
 /// Gateways that a request may be served by: each one's signature is in the report.
 pub const REQUEST_GATEWAYS_MAX: usize = 64;
 
+// --- Contract Database ----------------------------------------------------------------------------------
+
+/// A value of the Contract Database, bytes: the largest code of a contract (EIP-170), with which it shares its table.
+pub const DATABASE_VALUE_BYTES_MAX: usize = 24 * 1024;
+/// Keys of one `putMany` or `getMany`.
+pub const DATABASE_KEYS_MAX: usize = 256;
+/// Keys of a provider. An answer costs a signature check for each.
+pub const DATABASE_PROVIDER_KEYS_MAX: usize = 16;
+
 // --- Genesis --------------------------------------------------------------------------------------------
 
 /// Size of a genesis file, bytes: five million accounts fit.

@@ -26,6 +26,7 @@
 mod admission;
 mod call;
 mod code_cache;
+mod database;
 mod environment;
 mod error;
 mod evm;
@@ -55,6 +56,7 @@ pub use call::{
     StateOverrides, call, create_access_list, estimate_gas, halt_message, revert_reason,
 };
 pub use code_cache::CODE_CACHE_BYTES_MAX;
+pub use database::{DatabasePage, DatabaseRow, database_page};
 pub use environment::is_merged;
 pub use error::{BlockError, ExecutionError};
 pub use evm::{Control, PervadeContext, PervadeEvm};

@@ -23,6 +23,7 @@ mod block_id;
 mod cluster;
 mod config;
 mod convert;
+mod database;
 mod errors;
 mod eth;
 mod heavy;

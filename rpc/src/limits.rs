@@ -52,6 +52,8 @@ pub const FEE_HISTORY_BLOCKS_MAX: u64 = 1_024;
 pub const FEE_HISTORY_PERCENTILES_MAX: usize = 100;
 /// Slots of one `eth_getProof` or `eth_getStorageValues`.
 pub const SLOTS_MAX: usize = 1_024;
+/// Rows in one answer about a table: values of 24 KiB each stay within the largest answer.
+pub const DATABASE_ROWS_MAX: usize = 128;
 /// Accounts in the state overrides of one call, and slots of one of them.
 pub const OVERRIDES_MAX: usize = 4_096;
 /// How long `eth_sendRawTransactionSync` waits if the caller does not say.

@@ -3,7 +3,7 @@ use crate::{
     RpcConfig,
     api::{Api, Module},
     cluster::Cluster,
-    eth,
+    database, eth,
     http::{Access, AccessLayer, Probe, cors},
     limits::STOP_TIME_MAX,
     middleware::{CallLayer, Methods},
@@ -181,6 +181,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<Module, RegisterMethodError> {
     web3::register(&mut module)?;
     txpool::register(&mut module)?;
     pervade::register(&mut module)?;
+    database::register(&mut module)?;
     Ok(module)
 }
 

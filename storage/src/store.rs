@@ -110,17 +110,20 @@ impl Store {
     }
 
     pub(crate) fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError> {
+        self.find_code(code_hash)?.ok_or_else(|| StorageError::Damaged {
+            column: Column::Code.name(),
+            reason: format!("no code of hash {code_hash}"),
+        })
+    }
+
+    /// As [`Self::code`], for hashes that no account need name.
+    pub(crate) fn find_code(&self, code_hash: &B256) -> Result<Option<Bytes>, StorageError> {
         if let Some(code) = self.codes.lock().get(code_hash) {
-            return Ok(code.clone());
+            return Ok(Some(code.clone()));
         }
-        let Some(record) = self.database.get(Column::Code, code_hash.as_slice())? else {
-            return Err(StorageError::Damaged {
-                column: Column::Code.name(),
-                reason: format!("no code of hash {code_hash}"),
-            });
-        };
+        let Some(record) = self.database.get(Column::Code, code_hash.as_slice())? else { return Ok(None) };
         let code = Bytes::copy_from_slice(&record);
         self.codes.lock().insert(*code_hash, code.clone());
-        Ok(code)
+        Ok(Some(code))
     }
 }

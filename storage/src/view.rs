@@ -75,6 +75,18 @@ impl StateView {
         Ok(AccountProof { address: *address, account, nodes, slots })
     }
 
+    /// What is kept by its keccak-256: code, or a long value of a precompile's. `None` if this node has nothing of that
+    /// hash.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn content(&self, hash: &B256) -> Result<Option<Bytes>, StorageError> {
+        match self.tip.code(hash) {
+            Some(content) => Ok(Some(content.clone())),
+            None => self.store.find_code(hash),
+        }
+    }
+
     /// Every slot of an account that has a value, with it.
     pub(crate) fn slots_of(&self, address: &Address) -> Result<Vec<(U256, U256)>, StorageError> {
         let mut candidates = BTreeSet::new();

@@ -1,28 +1,41 @@
 #!/usr/bin/env node
-// Compiles ../contracts/Token.sol to ../contracts/Token.json (ABI and creation code), which is committed so that Rust
-// tests need no compiler. `--check` only compares.
+// Compiles contracts whose code is committed so that Rust tests need no compiler. `--check` only compares.
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 
 const solc = createRequire(import.meta.url)('solc');
-const folder = new URL('../contracts/', import.meta.url);
-const input = {
-  language: 'Solidity',
-  sources: { 'Token.sol': { content: readFileSync(new URL('Token.sol', folder), 'utf8') } },
-  settings: {
-    optimizer: { enabled: true, runs: 200 },
-    evmVersion: 'cancun',
-    metadata: { bytecodeHash: 'none', appendCBOR: false },
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
-  },
+const target = new URL('../contracts/', import.meta.url);
+const library = new URL('../../contracts/', import.meta.url);
+
+function compile(folder, file, evmVersion = 'cancun') {
+  const input = {
+    language: 'Solidity',
+    sources: { [file]: { content: readFileSync(new URL(file, folder), 'utf8') } },
+    settings: {
+      optimizer: { enabled: true, runs: 200 },
+      evmVersion,
+      metadata: { bytecodeHash: 'none', appendCBOR: false },
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
+    },
+  };
+  const read = (name) => ({ contents: readFileSync(new URL(name, folder), 'utf8') });
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: read }));
+  for (const error of output.errors ?? []) console.error(error.formattedMessage);
+  return output.contracts[file][path.basename(file, '.sol')];
+}
+
+// As JSON with the ABI; code of what is there from the beginning; code of what a transaction creates.
+const token = compile(target, 'Token.sol');
+const json = { abi: token.abi, bytecode: '0x' + token.evm.bytecode.object };
+const outputs = {
+  'Token.json': JSON.stringify(json, null, 1) + '\n',
+  'StoredBytes.hex': compile(target, 'StoredBytes.sol').evm.deployedBytecode.object + '\n',
+  'MyContractDB.hex': compile(library, 'examples/MyContractDB.sol').evm.bytecode.object + '\n',
+  'MyContractDBV2.hex': compile(library, 'examples/MyContractDBV2.sol').evm.bytecode.object + '\n',
 };
-const output = JSON.parse(solc.compile(JSON.stringify(input)));
-for (const error of output.errors ?? []) console.error(error.formattedMessage);
-const { abi, evm } = output.contracts['Token.sol'].Token;
-const text = JSON.stringify({ abi, bytecode: '0x' + evm.bytecode.object }, null, 1) + '\n';
-const target = new URL('Token.json', folder);
-if (process.argv.includes('--check')) {
-  if (readFileSync(target, 'utf8') !== text) throw new Error('Token.json is older than Token.sol: run compile.mjs');
-} else {
-  writeFileSync(target, text);
+for (const [name, text] of Object.entries(outputs)) {
+  const file = new URL(name, target);
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (readFileSync(file, 'utf8') !== text) throw new Error(`${name} is older than its source: run compile.mjs`);
 }

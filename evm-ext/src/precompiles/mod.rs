@@ -35,9 +35,9 @@ pub(crate) use provider::{Precompiles, run_as_protocol};
 pub(crate) use state_host::StateHost;
 pub(crate) use state_host::protocol_step;
 
-use crate::{governance::Governance, semantics::Semantics, things::Things};
+use crate::{database::ContractDatabase, governance::Governance, semantics::Semantics, things::Things};
 use alloy_primitives::{Address, Bytes};
-use pervade_chainspec::params::{GOVERNANCE_ADDRESS, SEMANTICS_ADDRESS, THINGS_ADDRESS};
+use pervade_chainspec::params::{CONTRACT_DATABASE_ADDRESS, GOVERNANCE_ADDRESS, SEMANTICS_ADDRESS, THINGS_ADDRESS};
 
 /// A contract implemented by the node. A pure function of the call and of what the host answers.
 pub trait Precompile: Send + Sync {
@@ -52,5 +52,10 @@ pub trait Precompile: Send + Sync {
 
 /// This project's precompiles, by address. The account of one that is not here reverts by its code.
 pub(crate) fn implemented() -> &'static [(Address, &'static dyn Precompile)] {
-    &[(THINGS_ADDRESS, &Things), (SEMANTICS_ADDRESS, &Semantics), (GOVERNANCE_ADDRESS, &Governance)]
+    &[
+        (THINGS_ADDRESS, &Things),
+        (CONTRACT_DATABASE_ADDRESS, &ContractDatabase),
+        (SEMANTICS_ADDRESS, &Semantics),
+        (GOVERNANCE_ADDRESS, &Governance),
+    ]
 }

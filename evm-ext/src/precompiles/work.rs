@@ -6,6 +6,8 @@ use pervade_evidence::{EvidenceError, Exhausted, KeyType, Meter, Work};
 const HASH_GAS: u64 = 60;
 /// SHA-256, a word.
 const HASH_WORD_GAS: u64 = 12;
+/// Decoding CBOR or Protocol Buffers, a word: as many as 32 items, each of which becomes a value of its own in memory.
+const DECODE_WORD_GAS: u64 = 160;
 
 /// Charges a frame for work.
 pub struct GasMeter<'f, 'a>(pub &'f mut Frame<'a>);
@@ -14,7 +16,7 @@ impl Meter for GasMeter<'_, '_> {
     fn spend(&mut self, work: Work) -> Result<(), Exhausted> {
         let gas = match work {
             Work::Hash { bytes } => HASH_GAS.saturating_add(prices::words(bytes).saturating_mul(HASH_WORD_GAS)),
-            Work::Decode { bytes } => prices::words(bytes).saturating_mul(prices::ABI_WORD_GAS),
+            Work::Decode { bytes } => prices::words(bytes).saturating_mul(DECODE_WORD_GAS),
             Work::Signature(KeyType::Secp256k1) => prices::SECP256K1_GAS,
             Work::Signature(KeyType::P256) => prices::P256_GAS,
             Work::Signature(KeyType::Ed25519) => prices::ED25519_GAS,

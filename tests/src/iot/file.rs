@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 const NAMES: &str = "IPNS record: names are not resolved";
 const LARGE: &str = "block of more than 32 KiB";
+const HASH: &str = "block with a hash function that is not supported";
 const PARTIAL: &str = "file whose blocks are not all in the archive";
 
 type Store = BTreeMap<ContentId, Vec<u8>>;
@@ -17,8 +18,9 @@ pub(super) fn run(file: &Path, content: &[u8]) -> Option<Vec<(String, Result<(),
     match file.extension()?.to_str()? {
         "ipns-record" => Some(vec![(String::new(), Err(Verdict::Skipped(NAMES)))]),
         "car" => Some(match read(content) {
-            Ok(store) => {
+            Ok((store, others)) => {
                 let mut results = vec![("blocks".to_owned(), Ok(()))];
+                results.extend(others.into_iter().map(|id| (id, Err(Verdict::Skipped(HASH)))));
                 results.extend(store.keys().filter_map(|id| check(id, &store)));
                 results.extend(described(file, &store));
                 results
@@ -29,14 +31,19 @@ pub(super) fn run(file: &Path, content: &[u8]) -> Option<Vec<(String, Result<(),
     }
 }
 
-fn read(archive: &[u8]) -> Result<Store, EvidenceError> {
+/// Blocks, and identifiers of those that cannot be checked.
+fn read(archive: &[u8]) -> Result<(Store, Vec<String>), EvidenceError> {
     let mut tally = Tally::default();
     let mut reader = CarReader::new(archive, &mut tally)?;
-    let mut store = Store::new();
+    let (mut store, mut others) = (Store::new(), Vec::new());
     while let Some(block) = reader.next_block()? {
-        store.insert(block.check(&mut tally)?, block.bytes.to_vec());
+        match block.check(&mut tally) {
+            Ok(id) => drop(store.insert(id, block.bytes.to_vec())),
+            Err(EvidenceError::UnsupportedHash { .. }) => others.push(hex::encode(block.id)),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(store)
+    Ok((store, others))
 }
 
 /// A block that is the root of a file, or of a part of one; none for others.
@@ -56,6 +63,7 @@ fn check(id: &ContentId, store: &Store) -> Option<(String, Result<(), Verdict>)>
 fn check_file(id: &ContentId, store: &Store) -> Result<(), Verdict> {
     let (whole, blocks) = match path(id, 0, 0, store) {
         Err(EvidenceError::Limit { max: BLOCK_BYTES_MAX, .. }) => return Err(Verdict::Skipped(LARGE)),
+        Err(EvidenceError::UnsupportedHash { .. }) => return Err(Verdict::Skipped(HASH)),
         Err(EvidenceError::BlockMissing) => return Err(Verdict::Skipped(PARTIAL)),
         read => read?,
     };
