@@ -21,7 +21,17 @@
     clippy::expect_used,
     clippy::panic
 )]
-#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+// Tests compare with libraries that compute in floats.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
 
 mod admission;
 mod call;

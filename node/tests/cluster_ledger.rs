@@ -29,7 +29,7 @@ fn propose(cluster: &mut ClusterLedger, network: &DevNetwork, timestamp: u64) ->
     let from = &network.accounts[0];
     let transaction = transfer(from, cluster.ledger().head().number(), network.accounts[1].address());
     let hash = *transaction.tx_hash();
-    let transaction = Arc::new(Transaction::try_from(transaction).unwrap());
+    let transaction = Arc::new(Transaction::from(transaction));
     let candidate = ProposalTransaction { transaction, hash, sender: from.address() };
     let attributes =
         ProposalAttributes { timestamp, proposer: network.validator.address(), time_max: Duration::from_secs(10) };

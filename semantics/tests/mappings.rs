@@ -1,4 +1,5 @@
 //! Mappings of every format, as their authors write them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use alloy_primitives::{B256, keccak256};
 use pervade_semantics::{Counter, Error, Format, Mapping, Model, abi, json};
 

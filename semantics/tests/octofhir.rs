@@ -1,4 +1,5 @@
 //! Agreement with another implementation of UCUM on random pairs of units, to the precision of its floating point.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use octofhir_ucum as other;
 use pervade_semantics::{
     number::{Decimal, Rational, Rounding},

@@ -1,4 +1,5 @@
 //! The models and mappings that come with the project do what their examples say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use alloy_primitives::B256;
 use pervade_semantics::{Counter, Format, Mapping, Model, json};
 use std::{fs, path::Path};

@@ -1,4 +1,5 @@
 //! UCUM's functional tests: `fixtures` of this project hold the whole file; here is what each kind of case means.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use pervade_semantics::{
     Error,
     number::{Decimal, Rounding},

@@ -17,7 +17,7 @@ pub(crate) fn get(bytes: &[u8], at: usize, count: usize, order: BitOrder, little
         return None;
     }
     let covered = bytes.get(at / 8..end.div_ceil(8))?;
-    if at % 8 == 0 && count % 8 == 0 {
+    if at.is_multiple_of(8) && count.is_multiple_of(8) {
         return Some(if little {
             BigInt::from_bytes_le(Sign::Plus, covered)
         } else {
@@ -41,7 +41,7 @@ pub(crate) fn put(bytes: &mut Vec<u8>, at: usize, count: usize, order: BitOrder,
         bytes.resize(end.div_ceil(8), 0);
     }
     let lowest_first = order == BitOrder::LowestFirst;
-    let aligned = at % 8 == 0 && count % 8 == 0;
+    let aligned = at.is_multiple_of(8) && count.is_multiple_of(8);
     let reversed = if aligned { little } else { lowest_first };
     let shift = match (aligned, lowest_first) {
         (true, _) => 0,

@@ -281,7 +281,7 @@ impl Reader<'_> {
     }
 
     fn byte_string(&self, kind: Kind, size: usize) -> Result<Reading, Error> {
-        if self.at % 8 != 0 {
+        if !self.at.is_multiple_of(8) {
             return Err(self.error("text and bytes begin at a whole byte"));
         }
         let start = self.at / 8;

@@ -209,7 +209,7 @@ impl fmt::Display for Decimal {
         } else if exponent < 0 && point > 0 {
             let (whole, fraction) = trimmed.split_at(usize::try_from(point).unwrap_or(0));
             write!(f, "{whole}.{fraction}")
-        } else if exponent < 0 && exponent >= -PLAIN_DIGITS_MAX {
+        } else if (-PLAIN_DIGITS_MAX..0).contains(&exponent) {
             f.write_str("0.")?;
             zeros(f, point.saturating_neg())?;
             f.write_str(trimmed)

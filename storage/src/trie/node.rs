@@ -12,7 +12,6 @@ const HASH_REFERENCE_BYTES: usize = 33;
 
 /// One decoded node. A child is kept as its raw reference: nothing if absent, the RLP of a 32-byte hash, or an
 /// embedded node. Lives on the stack while one node is looked at: boxing the large one would only cost.
-#[expect(clippy::large_enum_variant, reason = "never stored")]
 pub(super) enum Node<'a> {
     /// The rest of the key, and its value.
     Leaf { suffix: Nibbles, value: &'a [u8] },

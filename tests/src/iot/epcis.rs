@@ -76,7 +76,7 @@ fn plain_time(text: &str) -> Option<u64> {
     let mut parts = date.split('-').chain(time.split(':')).map(|part| part.parse::<u64>().ok());
     let mut next = || parts.next().flatten();
     let (year, month, day, hour, minute, second) = (next()?, next()?, next()?, next()?, next()?, next()?);
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let months: u64 = lengths.iter().take(usize::try_from(month).ok()?.saturating_sub(1)).sum();

@@ -224,7 +224,7 @@ fn an_encounter_takes_both_sides_and_fresh_words() {
     let (a, b) = (a.thing(), b.thing());
     let of = IThings::Trigger { thing: a, otherThing: b, maxAge: 30, ..trigger(TriggerKind::Encountered) };
     watch(&mut harness, of);
-    let mut meet = |harness: &mut Harness, of: B256, other: B256, time_ms: u64| {
+    let meet = |harness: &mut Harness, of: B256, other: B256, time_ms: u64| {
         observe(harness, of, seen(other, 1, 0, time_ms));
         due(harness).len()
     };
