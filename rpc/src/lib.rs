@@ -33,6 +33,7 @@ mod net;
 mod params;
 mod pervade;
 mod server;
+mod things;
 mod txpool;
 mod web3;
 
