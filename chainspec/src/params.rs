@@ -158,6 +158,9 @@ pub const RADIUS_METRES_MAX: u32 = 100_000;
 pub const CALLBACK_GAS_MAX: u32 = 2_000_000;
 /// Gas of the bookkeeping around a callback or action, at most: slots of request, queue, balance and result, and logs.
 pub const CALLBACK_OVERHEAD_GAS: u64 = 500_000;
+/// Least gas for system transactions while work is due, whatever the share: the largest callback fits, or it would block
+/// all behind it for ever. Also the gas limit of the transaction that enacts a proposal that waited.
+pub const SYSTEM_GAS_MIN: u64 = 2_600_000;
 /// Gas that the owner of a trigger pays for each look at an observation.
 pub const EVALUATION_GAS: u64 = 20_000;
 /// Items that a block moves from their time into the queue of due work.
@@ -224,7 +227,8 @@ const _: () = {
     assert!(BLOBS_PER_BLOCK_MAX < u64::MAX / (1 << 20), "blob gas fits 64 bits with room");
     assert!(DEV_CHAIN_ID <= CHAIN_ID_MAX);
     assert!(CALLBACK_GAS_MAX as u64 + CALLBACK_OVERHEAD_GAS < TRANSACTION_GAS_MAX);
-    assert!(GAS_LIMIT_MIN / 100 * SYSTEM_GAS_SHARE_PERCENT_MIN < GAS_LIMIT_MIN);
+    assert!(SYSTEM_GAS_MIN >= CALLBACK_GAS_MAX as u64 + CALLBACK_OVERHEAD_GAS + 24_000);
+    assert!(SYSTEM_GAS_MIN + TRANSACTION_GAS_MAX <= GAS_LIMIT_MIN);
     assert!(GATEWAYS_MAX <= REQUEST_GATEWAYS_MAX);
     assert!(POWER_CHANGE_DIVISOR > 0 && ENACTMENT_DELAY_BLOCKS >= 2);
     assert!(PARKED_SECONDS_MIN <= PARKED_SECONDS_DEFAULT && PARKED_SECONDS_DEFAULT <= PARKED_SECONDS_MAX);

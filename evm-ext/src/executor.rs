@@ -28,7 +28,7 @@ use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
 use alloy_primitives::{Address, B256, Bytes};
 use pervade_chainspec::{
     BlockForks, ChainSpec, PermissionRule,
-    params::{GOVERNANCE_ADDRESS, SYSTEM_ACCOUNT, THINGS_ADDRESS, TRANSACTION_GAS_MAX},
+    params::{GOVERNANCE_ADDRESS, SYSTEM_ACCOUNT, SYSTEM_GAS_MIN, THINGS_ADDRESS},
 };
 use pervade_storage::{Receipt, StateChanges, StateReader, Transaction};
 use revm::{
@@ -126,7 +126,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         let spec_id = environment.cfg.spec;
         let precompiles = Precompiles::new(spec_id, PrecompileSet::active(spec, &forks, &mut state)?);
         let settings = chain_settings_in(spec, &mut state, header.number)?;
-        let system_gas = settings.map_or(0, |settings| settings.system_gas().min(header.gas_limit));
+        let system_gas = settings.map_or(0, |settings| settings.system_gas().max(SYSTEM_GAS_MIN).min(header.gas_limit));
         let evm = build(state, environment, precompiles, (), Control::default());
         Ok(Self {
             evm,
@@ -197,11 +197,11 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         let mut planned = Vec::new();
         let mut gas = self.system_gas.min(self.gas_left());
         if self.is_active(GOVERNANCE_ADDRESS)
-            && gas >= TRANSACTION_GAS_MAX
+            && gas >= SYSTEM_GAS_MIN
             && let Some(id) = self.as_protocol(GOVERNANCE_ADDRESS, governance::waiting_that_fits)?
         {
-            planned.push((SystemWork::Proposal(id), TRANSACTION_GAS_MAX));
-            gas = gas.saturating_sub(TRANSACTION_GAS_MAX);
+            planned.push((SystemWork::Proposal(id), SYSTEM_GAS_MIN));
+            gas = gas.saturating_sub(SYSTEM_GAS_MIN);
         }
         if self.is_active(THINGS_ADDRESS) {
             let due = self.as_protocol(THINGS_ADDRESS, |frame| things::plan(frame, gas))?;

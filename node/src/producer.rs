@@ -9,7 +9,7 @@
 //! its blocks, and the less each transaction costs.
 use crate::{NodeError, ledger::Ledger, metrics, shutdown::Shutdown};
 use alloy_primitives::Address;
-use pervade_evm_ext::ProposalAttributes;
+use pervade_evm_ext::{ProposalAttributes, things::next_due_time};
 use pervade_storage::ExecutedBlock;
 use pervade_txpool::{PooledTransaction, TxPool};
 use std::{
@@ -28,6 +28,8 @@ use tokio::{
 /// On demand, a node that is busy collects transactions at least so long for each block. A lone transaction does not
 /// wait: the last block was small then.
 const GATHER: Duration = Duration::from_millis(6);
+/// What is due later than this is looked for again then.
+const DUE_WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// From so many transactions in a block on, the node counts as busy.
 const BUSY_TRANSACTIONS: usize = 16;
 /// Longest time of taking transactions into one block: keeps readers of the head waiting no longer than that.
@@ -166,16 +168,43 @@ impl Producer {
                 None => std::future::pending().await,
             }
         };
+        let due_at = self.due_at(block_at);
+        let due = async {
+            match due_at {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         let wake = tokio::select! {
             biased;
             () = self.shutdown.begun() => return Wake::Stop,
             () = pending => Wake::Pending,
+            () = due => Wake::Empty,
             () = empty => Wake::Empty,
         };
         if self.pacing.block_period.is_zero() && rhythm.last_transactions >= BUSY_TRANSACTIONS {
             sleep_until((rhythm.last + GATHER).into()).await;
         }
         wake
+    }
+
+    /// When work of the protocol itself needs a block, with or without transactions.
+    fn due_at(&self, block_at: Instant) -> Option<Instant> {
+        let now_s = unix_seconds();
+        let base_fee = next_base_fee(&self.ledger, now_s).unwrap_or_default();
+        let view = self.ledger.storage().latest_view();
+        let number = view.number().saturating_add(1);
+        match next_due_time(self.ledger.spec(), &view, number, base_fee) {
+            Ok(time) => {
+                let wait = Duration::from_secs(time?.saturating_sub(now_s)).min(DUE_WAIT_MAX);
+                Some((Instant::now() + wait).max(block_at))
+            }
+            Err(error) => {
+                // Storage that cannot be read ends the next block, and the node with it.
+                tracing::error!(%error, "cannot read when work is due");
+                None
+            }
+        }
     }
 
     /// Makes one block; `None` if it would have been empty without its time having come.

@@ -34,6 +34,7 @@ mod net;
 mod params;
 mod pervade;
 mod server;
+mod things;
 mod txpool;
 mod web3;
 

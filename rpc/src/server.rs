@@ -7,7 +7,7 @@ use crate::{
     http::{Access, AccessLayer, Probe, cors},
     limits::STOP_TIME_MAX,
     middleware::{CallLayer, Methods},
-    net, pervade, txpool, web3,
+    net, pervade, things, txpool, web3,
 };
 use jsonrpsee::{
     server::{
@@ -182,6 +182,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<Module, RegisterMethodError> {
     txpool::register(&mut module)?;
     pervade::register(&mut module)?;
     database::register(&mut module)?;
+    things::register(&mut module)?;
     Ok(module)
 }
 

@@ -28,6 +28,8 @@ mod observations;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use observations::observe;
+
 use crate::precompiles::{Access, Frame, Precompile, PrecompileError};
 use alloy_primitives::{B256, Bytes, U256};
 use alloy_sol_types::SolCall;
@@ -66,7 +68,9 @@ impl Precompile for Semantics {
             abi::translateCall::SELECTOR => frame.answer(Access::View, observations::translate),
             abi::recordCall::SELECTOR => frame.answer(Access::Write, |frame, call: abi::recordCall| {
                 let source = frame.call().caller.into_word();
-                let found = observations::observe(frame, source, call.mappingId, call.subject, &call.payload)?;
+                let now_ms = frame.call().block_timestamp.saturating_mul(1_000);
+                let (subject, payload) = (call.subject, &call.payload);
+                let (_, found) = observations::observe(frame, source, call.mappingId, subject, payload, now_ms)?;
                 Ok(U256::from(found.len()))
             }),
             abi::latestCall::SELECTOR => frame.answer(Access::View, observations::latest),

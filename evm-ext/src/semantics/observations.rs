@@ -44,19 +44,21 @@ pub(super) fn translate(frame: &mut Frame<'_>, call: ISemantics::translateCall) 
     metered(frame, |meter| to.mapping.write(&observations, meter)).map(Bytes::from)
 }
 
-/// Reads a payload that `source` said, keeps the latest values and emits `Observed`. The caller answers for the source.
+/// Reads a payload that `source` said, keeps the latest values and emits `Observed`. What has no time of its own was said
+/// at `said_at_ms`. The caller answers for source and time. Answers with the mapping's model too.
 ///
 /// # Errors
-/// Those of the interface.
+/// Those of the interface; then nothing is written.
 pub(crate) fn observe(
     frame: &mut Frame<'_>,
     source: B256,
     mapping: B256,
     subject: B256,
     payload: &[u8],
-) -> Result<Vec<Observation>, PrecompileError> {
+    said_at_ms: u64,
+) -> Result<(B256, Vec<Observation>), PrecompileError> {
     let loaded = mappings::load(frame, mapping)?;
-    let observations = normalize(frame, &loaded, subject, payload)?;
+    let observations = metered(frame, |meter| loaded.mapping.normalize(subject, payload, said_at_ms, meter))?;
     let payload_hash = frame.keccak(payload)?;
     for observation in &observations {
         keep(frame, source, loaded.model, observation)?;
@@ -70,7 +72,7 @@ pub(crate) fn observe(
         };
         frame.emit(SEMANTICS_ADDRESS, &event)?;
     }
-    Ok(observations)
+    Ok((loaded.model, observations))
 }
 
 /// The latest never goes back in time.

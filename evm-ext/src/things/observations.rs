@@ -1,7 +1,11 @@
 //! What a thing said, as triggers see it.
 use super::Result;
-use crate::precompiles::Frame;
+use crate::{
+    precompiles::{Frame, PrecompileError},
+    semantics,
+};
 use alloy_primitives::{B256, I256};
+use pervade_semantics::ValueKind;
 
 /// One observation whose source is a thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +26,31 @@ pub(crate) struct Observation {
     pub(crate) time_ms: u64,
 }
 
-/// Reads a payload by its mapping. `None`: the mapping does not exist, or refuses it. Without a mapping the payload is
-/// bytes, which say nothing to triggers but that they were published.
+/// Reads a payload by its mapping, and keeps what it says as the thing's latest. `None`: the mapping does not exist, or
+/// refuses it. Without a mapping the payload is bytes, which say nothing to triggers but that they were published.
 pub(super) fn read(
-    _frame: &mut Frame<'_>,
-    _thing: B256,
+    frame: &mut Frame<'_>,
+    thing: B256,
     mapping_id: B256,
-    _payload: &[u8],
-    _observed_at_ms: u64,
+    payload: &[u8],
+    observed_at_ms: u64,
 ) -> Result<Option<Vec<Observation>>> {
-    Ok(mapping_id.is_zero().then(Vec::new))
+    if mapping_id.is_zero() {
+        return Ok(Some(Vec::new()));
+    }
+    let (model, said) = match semantics::observe(frame, thing, mapping_id, thing, payload, observed_at_ms) {
+        Ok(read) => read,
+        Err(PrecompileError::Revert(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let of_thing = |said: pervade_semantics::Observation| Observation {
+        subject: said.subject,
+        model,
+        property: said.property,
+        is_position: said.kind == ValueKind::Position,
+        number: said.number,
+        exponent: said.exponent,
+        time_ms: said.time_ms,
+    };
+    Ok(Some(said.into_iter().map(of_thing).collect()))
 }

@@ -141,13 +141,18 @@ pub fn requests(
     Ok(page.map(|page| (page.requestIds, page.next)).unwrap_or_default())
 }
 
-/// When the next work of the protocol is due, unix seconds: 0 if some is due already, `None` if nothing waits for a
-/// time. It ends a proposer's wait for an empty block.
+/// When the next work of the protocol is due, unix seconds: 0 if some is due already at this base fee (wei per gas),
+/// `None` if nothing waits for a time. It ends a proposer's wait for an empty block.
 ///
 /// # Errors
 /// The state cannot be read.
-pub fn next_due_time(spec: &ChainSpec, state: impl StateReader, number: u64) -> Result<Option<u64>, StorageError> {
-    let time = ask(spec, state, number, |frame| match tail::is_due(frame)? {
+pub fn next_due_time(
+    spec: &ChainSpec,
+    state: impl StateReader,
+    number: u64,
+    base_fee: u64,
+) -> Result<Option<u64>, StorageError> {
+    let time = ask_at(spec, state, (number, base_fee), |frame| match tail::is_due(frame)? {
         true => Ok(Some(0)),
         false => tail::next_time(frame),
     })?;
@@ -161,16 +166,29 @@ fn ask<T>(
     number: u64,
     question: impl FnOnce(&mut Frame<'_>) -> Answer<T>,
 ) -> Result<Option<T>, StorageError> {
+    ask_at(spec, state, (number, 0), question)
+}
+
+fn ask_at<T>(
+    spec: &ChainSpec,
+    state: impl StateReader,
+    (number, base_fee): (u64, u64),
+    question: impl FnOnce(&mut Frame<'_>) -> Answer<T>,
+) -> Result<Option<T>, StorageError> {
     if spec.pervade().is_none() {
         return Ok(None);
     }
-    let answer: Result<_, StateError> =
-        protocol_step(spec, &mut BlockState::new(state), THINGS_ADDRESS, (number, 0), 0, |frame| {
-            match question(frame) {
-                Ok(answer) => Ok(Some(answer)),
-                Err(PrecompileError::Revert(_)) => Ok(None),
-                Err(error) => Err(error),
-            }
-        });
+    let answer: Result<_, StateError> = protocol_step(
+        spec,
+        &mut BlockState::new(state),
+        THINGS_ADDRESS,
+        (number, 0),
+        base_fee,
+        |frame| match question(frame) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(PrecompileError::Revert(_)) => Ok(None),
+            Err(error) => Err(error),
+        },
+    );
     Ok(answer?)
 }

@@ -44,9 +44,12 @@ pub(crate) fn promote(frame: &mut Frame<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether work is due: then users leave its share of the block free.
+/// Whether work is due that the block's price of gas allows: then users leave its share of the block free. Only the first
+/// of the queue is looked at: those for whom gas is too dear go behind the others at the end of a block.
 pub(crate) fn is_due(frame: &mut Frame<'_>) -> Result<bool> {
-    Ok(!queue::is_empty(frame)?)
+    let Some((_, item)) = queue::front(frame)? else { return Ok(false) };
+    let base_fee = U256::from(frame.call().base_fee);
+    Ok(price_of(frame, item)?.is_none_or(|(_, max_fee)| base_fee <= max_fee))
 }
 
 /// When the next work is due that waits for a time; `None`: nothing waits.
@@ -117,10 +120,13 @@ pub(crate) fn begin(frame: &mut Frame<'_>, item: Item) -> Result<Option<Callback
 pub(crate) fn end(frame: &mut Frame<'_>, item: Item, succeeded: bool, gas_used: u64) -> Result<()> {
     match item {
         Item::Trigger(id) => {
-            let Some(mut trigger) = Trigger::queued(frame, id)? else { return Ok(()) };
+            let Some(mut trigger) = Trigger::find(frame, id)? else { return Ok(()) };
             let worst = worst_gas(trigger.action_gas(frame)?.into());
             pay(frame, trigger.owner(), worst, gas_used)?;
-            triggers::settle(frame, &mut trigger, false)?;
+            // The action may have taken its own trigger back.
+            if trigger.is_queued() {
+                triggers::settle(frame, &mut trigger, false)?;
+            }
             let firing = trigger.firings(frame)?;
             frame.emit(THINGS_ADDRESS, &IThings::Triggered { triggerId: id, firing, succeeded })
         }

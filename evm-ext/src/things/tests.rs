@@ -79,19 +79,30 @@ impl Device {
         observed_at_ms: u64,
         payload: &[u8],
     ) -> IThings::Message {
+        self.mapped_message(generation, sequence, observed_at_ms, B256::ZERO, payload)
+    }
+
+    pub(super) fn mapped_message(
+        &self,
+        generation: u64,
+        sequence: u64,
+        observed_at_ms: u64,
+        mapping: B256,
+        payload: &[u8],
+    ) -> IThings::Message {
         let signed = DeviceMessage {
             thing: self.thing(),
             generation,
             sequence,
             observedAtMs: observed_at_ms,
-            mappingId: B256::ZERO,
+            mappingId: mapping,
             payloadHash: keccak256(payload),
         };
         IThings::Message {
             thing: self.thing(),
             sequence,
             observedAtMs: observed_at_ms,
-            mappingId: B256::ZERO,
+            mappingId: mapping,
             payload: Bytes::copy_from_slice(payload),
             signature: self.sign(digest(&signed, CHAIN_ID)),
         }

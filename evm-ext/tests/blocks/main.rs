@@ -4,5 +4,6 @@
 mod calls;
 mod network;
 mod proposals;
+mod requests;
 mod system;
 mod voting;

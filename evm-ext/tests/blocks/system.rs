@@ -16,16 +16,16 @@ use IThings::{Comparison, Trigger, TriggerKind};
 
 /// Forwards what others call to the precompile; counts the precompile's own calls in slot 0 and keeps who called in
 /// slot 1, then goes on with `then`.
-fn contract(then: &str) -> Vec<u8> {
+pub(crate) fn contract(then: &str) -> Vec<u8> {
     let forward = format!("365f5f375f5f365f3473{}5af13d5f5f3e6032573d5ffd5b3d5ff3", hex::encode(THINGS_ADDRESS));
     hex::decode(format!("3361710114603657{forward}5b5f546001015f5533600155{then}")).unwrap()
 }
 
-fn create(nonce: u64, code: &[u8]) -> Transaction {
+pub(crate) fn create(nonce: u64, code: &[u8]) -> Transaction {
     crate::network::creation(&bob(), nonce, code)
 }
 
-fn network() -> Network {
+pub(crate) fn network() -> Network {
     Network::with(|params| {
         params.precompiles.things = Activation::Block(0);
         params.precompiles.governance = Activation::Block(0);
@@ -60,7 +60,7 @@ fn watch(nonce: u64, to: Address, of: Trigger) -> Transaction {
 }
 
 /// Checks a proposal as another validator does, and commits it.
-fn commit(network: &Network, executed: &ExecutedBlock) {
+pub(crate) fn commit(network: &Network, executed: &ExecutedBlock) {
     check(network, executed.block.block.clone()).unwrap();
     network.storage.commit(executed.clone()).unwrap();
 }
@@ -72,7 +72,7 @@ fn check(network: &Network, block: Block) -> Result<(), BlockError> {
     execute_block(&network.spec, &network.storage.latest_view(), Arc::new(block), true, U256::ZERO).map(|_| ())
 }
 
-fn slot(network: &Network, address: Address, slot: u64) -> U256 {
+pub(crate) fn slot(network: &Network, address: Address, slot: u64) -> U256 {
     network.storage.latest_view().storage(&address, &U256::from(slot)).unwrap()
 }
 

@@ -33,6 +33,16 @@ async fn routers_learn_what_the_node_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn things_and_requests_that_are_not_there_are_null() {
+    let node = Node::start().await;
+    assert_eq!(node.call("pervade_getThing", json!([B256::ZERO])).await, Value::Null);
+    assert_eq!(node.call("pervade_getRequest", json!(["0x1", "latest"])).await, Value::Null);
+    let page = node.call("pervade_getRequests", json!([{"thing": B256::ZERO}])).await;
+    assert_eq!(page, json!({"requests": [], "next": null}));
+    assert_eq!(node.error("pervade_getRequests", json!([{"things": B256::ZERO}])).await.0, -32602);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_transfer_is_seen_in_pool_block_and_state() {
     let node = Node::start().await;
     let hash = node.send(node.transfer(0)).await;

@@ -1,8 +1,14 @@
 //! Messages count once each, in any order, and only as their thing signed them.
-use super::{Device, OWNER, RELAYER, harness, refusal, send};
-use crate::{precompiles::harness::START, things::abi::IThings};
-use alloy_primitives::{B256, U256};
-use pervade_chainspec::params::{BATCH_MESSAGES_MAX, OBSERVED_AHEAD_MS_MAX, PAYLOAD_BYTES_MAX};
+use super::{CONTRACT, Device, OWNER, RELAYER, harness, refusal, send};
+use crate::{
+    precompiles::harness::START,
+    semantics::abi::ISemantics,
+    things::{abi::IThings, is_due},
+};
+use alloy_primitives::{B256, FixedBytes, I256, U256, keccak256};
+use pervade_chainspec::params::{
+    BATCH_MESSAGES_MAX, OBSERVED_AHEAD_MS_MAX, PAYLOAD_BYTES_MAX, SEMANTICS_ADDRESS, THINGS_ADDRESS,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -104,4 +110,62 @@ proptest! {
             prop_assert_eq!(accepted, seen.insert(sequence));
         }
     }
+}
+
+#[test]
+fn what_a_mapping_reads_is_kept_as_the_things_word_and_wakes_its_watchers() {
+    let (mut harness, device) = (harness(), Device::new(7));
+    device.register(&mut harness);
+    let thing = device.thing();
+    let grant = IThings::grantCall { thing, consumer: CONTRACT, operations: 8, expiry: u64::MAX };
+    send(&mut harness, OWNER, &grant).unwrap();
+    let property = ISemantics::Property {
+        property: keccak256("urn:temperature"),
+        iri: "urn:temperature".into(),
+        kind: ISemantics::ValueKind::Number,
+        unit: "Cel".into(),
+        exponent: -1,
+        minimum: I256::MIN,
+        maximum: I256::MAX,
+    };
+    let define = ISemantics::defineModelCall { iri: "urn:model".into(), properties: vec![property] };
+    let model = harness.send(OWNER, SEMANTICS_ADDRESS, U256::ZERO, &define).unwrap();
+    let program = r#"{"observations":[{"property":"urn:temperature","value":"$.t","unit":"Cel"}]}"#;
+    let format = ISemantics::Format::Json;
+    let define = ISemantics::defineMappingCall { model, format, program: program.as_bytes().into() };
+    let mapping = harness.send(OWNER, SEMANTICS_ADDRESS, U256::ZERO, &define).unwrap();
+    let trigger = IThings::Trigger {
+        kind: IThings::TriggerKind::Threshold,
+        thing,
+        otherThing: B256::ZERO,
+        model,
+        property: keccak256("urn:temperature"),
+        comparison: IThings::Comparison::Greater,
+        threshold: I256::try_from(30).unwrap(),
+        exponent: 0,
+        hysteresis: U256::ZERO,
+        radiusMetres: 0,
+        maxAge: 0,
+        firstTime: 0,
+        interval: 0,
+        maxFirings: 0,
+        action: FixedBytes([1; 4]),
+        actionGas: 100_000,
+        maxFeePerGas: 0,
+    };
+    send(&mut harness, CONTRACT, &IThings::watchCall { trigger }).unwrap();
+    let messages = vec![
+        device.mapped_message(1, 1, NOW_MS, mapping, br#"{"t": 29.9}"#),
+        device.mapped_message(1, 2, NOW_MS, mapping, br#"{"u": 31}"#),
+    ];
+    let codes = send(&mut harness, RELAYER, &IThings::publishBatchCall { messages }).unwrap();
+    assert_eq!(codes, [0, 5]);
+    assert!(!harness.as_protocol(THINGS_ADDRESS, is_due).unwrap());
+    let message = device.mapped_message(1, 2, NOW_MS + 1, mapping, br#"{"t": 30.1}"#);
+    send(&mut harness, RELAYER, &publish(message)).unwrap();
+    assert!(harness.as_protocol(THINGS_ADDRESS, is_due).unwrap());
+    let latest =
+        ISemantics::latestCall { source: thing, subject: thing, model, property: keccak256("urn:temperature") };
+    let latest = harness.send(OWNER, SEMANTICS_ADDRESS, U256::ZERO, &latest).unwrap();
+    assert_eq!((latest.number, latest.exponent, latest.timeMs), (I256::try_from(301).unwrap(), -1, NOW_MS + 1));
 }

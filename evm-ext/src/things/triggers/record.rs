@@ -60,7 +60,12 @@ impl Trigger {
 
     /// A trigger whose action waits in the queue.
     pub(in crate::things) fn queued(frame: &mut Frame<'_>, id: U256) -> Result<Option<Self>> {
-        Ok(Self::find(frame, id)?.filter(|trigger| trigger.state() == State::Queued))
+        Ok(Self::find(frame, id)?.filter(Self::is_queued))
+    }
+
+    /// Whether its action waits in the queue, or runs.
+    pub(in crate::things) fn is_queued(&self) -> bool {
+        self.state() == State::Queued
     }
 
     pub(super) fn load(frame: &mut Frame<'_>, id: U256) -> Result<Self> {
