@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   tests/*.rs, src/bin/*.rs ──► harness (start, ask, kill a node) ──JSON-RPC──► the binary `pervade`
+//!                            ──► cluster   (four validators, killed and wiped)
 //!                            ──► crash     (acknowledged is never missing)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
@@ -10,6 +11,7 @@
 //!
 //! The others drive the binary from outside, as an operator or a wallet would. They take it from `PERVADE_BIN`, or from
 //! the target folder they were built into; `make test` builds it first. Nothing in this crate is part of the node.
+pub mod cluster;
 pub mod components;
 pub mod crash;
 pub mod ef;

@@ -29,6 +29,9 @@ pub struct NodeOptions {
     datadir: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    folder: Option<PathBuf>,
+    /// Network namespace, and the address of its host.
+    namespace: Option<(String, String)>,
     log: PathBuf,
 }
 
@@ -47,8 +50,36 @@ impl NodeOptions {
         }
     }
 
+    /// A node that runs in `folder`, to which the paths of its settings are relative.
+    pub fn of_folder(datadir: &Path, folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..Self::new(datadir) }
+    }
+
+    /// In a network namespace (`ip netns`), whose host has this address.
+    pub fn in_namespace(mut self, name: &str, address: &str) -> Self {
+        self.namespace = Some((name.to_owned(), address.to_owned()));
+        self.arg("--http.addr").arg("0.0.0.0").arg("--ws.addr").arg("0.0.0.0")
+    }
+
+    fn command(&self) -> eyre::Result<Command> {
+        let binary = pervade_binary()?;
+        let mut command = match &self.namespace {
+            None => Command::new(binary),
+            Some((name, _)) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", name]).arg(binary);
+                command
+            }
+        };
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
+        Ok(command)
+    }
+
     fn new(datadir: &Path) -> Self {
-        Self { datadir: datadir.to_owned(), args: Vec::new(), env: Vec::new(), log: datadir.with_extension("log") }
+        let log = datadir.with_extension("log");
+        Self { datadir: datadir.to_owned(), args: Vec::new(), env: Vec::new(), folder: None, namespace: None, log }
     }
 
     /// Adds a command line argument.
@@ -87,6 +118,8 @@ pub struct RunningNode {
     pub rpc: Rpc,
     /// Address of its WebSocket server.
     pub ws_url: String,
+    /// Ports of HTTP and WebSocket.
+    pub ports: [u16; 2],
     /// From the start of the process to the first answer.
     pub ready_after: Duration,
 }
@@ -97,10 +130,20 @@ impl RunningNode {
     /// # Errors
     /// It ends, or does not answer in time: with the end of its log.
     pub async fn start(options: &NodeOptions) -> eyre::Result<Self> {
-        let [http, ws] = free_ports()?;
+        Self::start_at(options, free_ports()?).await
+    }
+
+    /// Starts a node with HTTP and WebSocket on these ports and waits until it answers.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_at(options: &NodeOptions, ports: [u16; 2]) -> eyre::Result<Self> {
+        let [http, ws] = ports;
         let output = File::options().create(true).append(true).open(&options.log)?;
         let started = Instant::now();
-        let child = Command::new(pervade_binary()?)
+        let host = options.namespace.as_ref().map_or("127.0.0.1", |(_, address)| address);
+        let child = options
+            .command()?
             .arg("node")
             .arg("--datadir")
             .arg(&options.datadir)
@@ -115,8 +158,9 @@ impl RunningNode {
         let mut node = Self {
             child,
             log: options.log.clone(),
-            rpc: Rpc::new(format!("http://127.0.0.1:{http}")),
-            ws_url: format!("ws://127.0.0.1:{ws}"),
+            rpc: Rpc::new(format!("http://{host}:{http}")),
+            ws_url: format!("ws://{host}:{ws}"),
+            ports,
             ready_after: Duration::ZERO,
         };
         while node.rpc.call("eth_blockNumber", json!([])).await.is_err() {
