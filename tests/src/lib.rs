@@ -4,6 +4,7 @@
 //!   tests/*.rs, src/bin/*.rs ──► harness (start, ask, kill a node) ──JSON-RPC──► the binary `pervade`
 //!                            ──► crash     (acknowledged is never missing)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
+//!   bin/sim.rs, tests/sim.rs ──► sim    (clusters in one thread, with everything that can go wrong)
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
 //!   bin/iot-tests.rs         ──► iot       (others' tests of signatures, tokens and content, in process)
 //! ```
@@ -17,3 +18,4 @@ pub mod harness;
 pub mod iot;
 pub mod load;
 pub mod powerloss;
+pub mod sim;
