@@ -33,7 +33,7 @@ dev: deps ## Builds and starts a development node of its own at http://127.0.0.1
 	exec $(TARGET_DIR)/release/pervade node --dev
 
 ##@ Testing
-.PHONY: test test-slow clients conformance conformance-iot
+.PHONY: test test-slow sim clients conformance conformance-iot
 test: build ## All fast tests
 ifeq ($(NEXTEST),yes)
 	cargo nextest run --workspace
@@ -47,6 +47,12 @@ ifeq ($(NEXTEST),yes)
 else
 	cargo test --workspace --no-fail-fast -- slow_ --nocapture --test-threads 1
 endif
+
+# One seed; without it, the first SEEDS of them.
+SEED ?=
+SEEDS ?= 20000
+sim: deps ## Simulated clusters, with all that can go wrong: make sim, or make sim SEED=N
+	cargo run --release --package pervade-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 clients: build ## Unmodified clients (ethers, viem, web3.py, cast, forge) against a development node
 	tests/clients/run.sh $(TARGET_DIR)/debug/pervade

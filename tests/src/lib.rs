@@ -5,6 +5,7 @@
 //!                            ──► cluster   (four validators, killed and wiped)
 //!                            ──► crash     (acknowledged is never missing)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
+//!   bin/sim.rs, tests/sim.rs ──► sim    (clusters in one thread, with everything that can go wrong)
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
 //!   bin/iot-tests.rs         ──► iot       (others' tests of signatures, tokens and content, in process)
 //! ```
@@ -19,3 +20,4 @@ pub mod harness;
 pub mod iot;
 pub mod load;
 pub mod powerloss;
+pub mod sim;
