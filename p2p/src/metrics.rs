@@ -30,12 +30,12 @@ pub(crate) fn count_refused(reason: &'static str) {
 }
 
 pub(crate) fn show(counts: &NetworkCounts) {
-    let show = |name: &'static str, value: usize| gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
-    show("pervade_p2p_peers", counts.peers);
-    show("pervade_p2p_connections", counts.connections);
-    show("pervade_p2p_connections_unfinished", counts.unfinished);
-    show("pervade_p2p_addresses", counts.addresses);
-    show("pervade_p2p_bans", counts.bans);
-    show("pervade_p2p_requests_in", counts.requests_in);
-    show("pervade_p2p_requests_out", counts.requests_out);
+    let figure = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    gauge!("pervade_p2p_peers").set(figure(counts.peers));
+    gauge!("pervade_p2p_connections").set(figure(counts.connections));
+    gauge!("pervade_p2p_connections_unfinished").set(figure(counts.unfinished));
+    gauge!("pervade_p2p_addresses").set(figure(counts.addresses));
+    gauge!("pervade_p2p_bans").set(figure(counts.bans));
+    gauge!("pervade_p2p_requests_in").set(figure(counts.requests_in));
+    gauge!("pervade_p2p_requests_out").set(figure(counts.requests_out));
 }

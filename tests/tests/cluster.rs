@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_secs(20);
-const RECEIVER: Address = Address::with_last_byte(9);
+const RECEIVER: Address = Address::repeat_byte(9);
 
 /// Sends the first account's next transfer; the answer is its hash.
 async fn transfer(node: &RunningNode, nonce: u64) -> B256 {

@@ -62,12 +62,6 @@ pub(super) fn push(frame: &mut Frame<'_>, payer: Address, item: Item) -> Result<
     Ok(())
 }
 
-/// Whether any work is due.
-pub(super) fn is_empty(frame: &mut Frame<'_>) -> Result<bool> {
-    let ring = frame.load(THINGS_ADDRESS, RING)?;
-    Ok(HEAD.get(ring) == TAIL.get(ring))
-}
-
 /// The payer whose turn it is, and its oldest item.
 pub(super) fn front(frame: &mut Frame<'_>) -> Result<Option<(Address, Item)>> {
     let ring = frame.load(THINGS_ADDRESS, RING)?;

@@ -39,9 +39,7 @@ impl ClusterView for FixedCluster {
 }
 
 async fn start(cluster: Arc<FixedCluster>) -> Node {
-    let mut config = config();
-    config.http_api.push("pervade".into());
-    Node::start_with(config, |context| context.cluster = Some(cluster)).await
+    Node::start_with(config(), |context| context.cluster = Some(cluster)).await
 }
 
 /// Commits an empty block with this seal.

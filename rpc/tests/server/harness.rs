@@ -37,7 +37,7 @@ pub struct Node {
 
 /// Default configuration on free ports.
 pub fn config() -> RpcConfig {
-    let api = || ["eth", "net", "web3", "txpool"].map(String::from).to_vec();
+    let api = || ["eth", "net", "web3", "txpool", "pervade"].map(String::from).to_vec();
     RpcConfig {
         http: Some(([127, 0, 0, 1], 0).into()),
         ws: Some(([127, 0, 0, 1], 0).into()),

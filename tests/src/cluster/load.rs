@@ -11,7 +11,7 @@ use std::{
 use tokio::{sync::Mutex, time::interval};
 
 /// Gets all transfers.
-const RECEIVER: Address = Address::with_last_byte(9);
+const RECEIVER: Address = Address::repeat_byte(9);
 /// Time between two looks for new blocks on the watching node.
 const WATCH: Duration = Duration::from_millis(5);
 

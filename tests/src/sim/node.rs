@@ -20,7 +20,6 @@ use super::{
     world::{Happening, Packet, World},
 };
 use crate::trace;
-use alloy_primitives::B256;
 use pervade_consensus::{
     ChainIdentity, ConsensusFiles, Event, Machine, MissingRecord, Now, PeerId, Settings, Signer, StartHeight,
 };
@@ -142,11 +141,6 @@ impl Node {
     /// Height of its head; 0 while it is down.
     pub fn height(&self) -> u64 {
         self.process.as_ref().map_or(0, |process| process.ledger.ledger().head().number())
-    }
-
-    /// Hash of its head.
-    pub fn head(&self) -> Option<B256> {
-        Some(self.process.as_ref()?.ledger.ledger().head().hash)
     }
 
     /// Where its machine is, for a failure's report.

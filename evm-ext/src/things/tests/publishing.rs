@@ -156,7 +156,7 @@ fn what_a_mapping_reads_is_kept_as_the_things_word_and_wakes_its_watchers() {
     send(&mut harness, CONTRACT, &IThings::watchCall { trigger }).unwrap();
     let messages = vec![
         device.mapped_message(1, 1, NOW_MS, mapping, br#"{"t": 29.9}"#),
-        device.mapped_message(1, 2, NOW_MS, mapping, br#"{"u": 31}"#),
+        device.mapped_message(1, 2, NOW_MS, mapping, br#"{"t": 31"#),
     ];
     let codes = send(&mut harness, RELAYER, &IThings::publishBatchCall { messages }).unwrap();
     assert_eq!(codes, [0, 5]);
