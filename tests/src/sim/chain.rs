@@ -91,7 +91,7 @@ fn sign(signers: &[PrivateKeySigner], index: usize, nonce: usize) -> SignedTrans
     let sender = signers[index].address();
     let draw = keccak256([index as u8, nonce as u8]);
     let is_large = nonce == LARGE_NONCE;
-    let (tip, effect) = if is_large || draw[0] % 3 == 0 {
+    let (tip, effect) = if is_large || draw[0].is_multiple_of(3) {
         (0, Effect::Add { amount: u64::from(draw[1]) + 1 })
     } else {
         let to = signers[usize::from(draw[2]) % SENDERS].address();

@@ -249,11 +249,11 @@ impl Oracle {
             let seen = format!("node {node} had told of block {}, and starts again at {height}", self.told[node]);
             self.violated(Invariant::NothingLost, seen);
         }
-        if let Some((decided, _)) = height.checked_sub(1).and_then(|index| self.decided.get(index as usize)) {
-            if *decided != hash {
-                let seen = format!("node {node} starts again with block {height} {hash}, decided was {decided}");
-                self.violated(Invariant::NothingLost, seen);
-            }
+        if let Some((decided, _)) = height.checked_sub(1).and_then(|index| self.decided.get(index as usize))
+            && *decided != hash
+        {
+            let seen = format!("node {node} starts again with block {height} {hash}, decided was {decided}");
+            self.violated(Invariant::NothingLost, seen);
         }
     }
 

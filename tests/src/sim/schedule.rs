@@ -46,7 +46,7 @@ impl<E> Schedule<E> {
     }
 
     /// The next event. Time jumps to it.
-    pub fn next(&mut self) -> Option<E> {
+    pub fn pop(&mut self) -> Option<E> {
         let Reverse(entry) = self.queue.pop()?;
         self.now = entry.at;
         Some(entry.event)
@@ -83,11 +83,11 @@ mod tests {
         schedule.after(5, "late");
         schedule.after(1, "first");
         schedule.after(1, "second");
-        assert_eq!(schedule.next(), Some("first"));
+        assert_eq!(schedule.pop(), Some("first"));
         schedule.after(0, "third");
-        assert_eq!((schedule.next(), schedule.now()), (Some("second"), 1));
-        assert_eq!(schedule.next(), Some("third"));
-        assert_eq!((schedule.next(), schedule.now()), (Some("late"), 5));
-        assert_eq!(schedule.next(), None);
+        assert_eq!((schedule.pop(), schedule.now()), (Some("second"), 1));
+        assert_eq!(schedule.pop(), Some("third"));
+        assert_eq!((schedule.pop(), schedule.now()), (Some("late"), 5));
+        assert_eq!(schedule.pop(), None);
     }
 }

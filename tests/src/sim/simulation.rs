@@ -153,7 +153,7 @@ impl Simulation {
         let calm = self.world.random.between(200, 1_500) * MILLISECOND;
         self.world.schedule.after(calm, Happening::StormBegins);
         let mut happenings = 0;
-        while let Some(happening) = self.world.schedule.next() {
+        while let Some(happening) = self.world.schedule.pop() {
             self.happen(happening);
             happenings += 1;
             if self.world.oracle.violation().is_some() || self.has_ended() {

@@ -38,7 +38,7 @@ impl Adversary for BadSignatures {
     fn hear(&mut self, tools: &mut Tools<'_>, topic: Topic, bytes: &Bytes) -> Vec<Sent> {
         let Some(proposal) = wire::proposal(bytes) else { return Vec::new() };
         self.heard += 1;
-        let other = if self.heard % 2 == 0 { B256::ZERO } else { keccak256(proposal.block_hash) };
+        let other = if self.heard.is_multiple_of(2) { B256::ZERO } else { keccak256(proposal.block_hash) };
         let (first, second) = tools.halves();
         let mut sent = Vec::new();
         for (told, block_hash) in [(first, proposal.block_hash), (second, other)] {
