@@ -89,4 +89,14 @@ impl FileStore for FolderStore {
         }
         Ok(())
     }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.folder.join(from), self.folder.join(to))?;
+        File::open(&self.folder)?.sync_all()?;
+        self.open.remove(to);
+        if let Some(file) = self.open.remove(from) {
+            self.open.insert(to.to_owned(), file);
+        }
+        Ok(())
+    }
 }

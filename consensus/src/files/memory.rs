@@ -137,6 +137,13 @@ impl FileStore for MemoryStore {
         }
         Ok(())
     }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.begin()?;
+        let file = self.files.remove(from).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        self.files.insert(to.to_owned(), file);
+        Ok(())
+    }
 }
 
 fn put(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
@@ -195,6 +202,10 @@ impl FileStore for Arc<Mutex<MemoryStore>> {
 
     fn sync(&mut self, name: &str) -> io::Result<()> {
         held(self)?.sync(name)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        held(self)?.rename(from, to)
     }
 }
 

@@ -36,6 +36,13 @@ pub trait FileStore: Send {
     /// # Errors
     /// Those of the disk. What was written since the last sync is then in doubt for good.
     fn sync(&mut self, name: &str) -> io::Result<()>;
+
+    /// Gives a synced file its name, in place of what has that name. When this returns, the name survives a power loss; if
+    /// the power goes before, either name may be there, and the content is whole under it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
 }
 
 /// Adds the file's name and what was tried to an error of the disk.

@@ -34,6 +34,9 @@ use alloy_primitives::{B256, keccak256};
 
 /// Name of the file.
 pub const RECORD_FILE: &str = "signed";
+/// Its name while it is made: a record that the power went from before its first sync has signed nothing, and must not be
+/// taken for a damaged one.
+const UNFINISHED_FILE: &str = "signed.new";
 /// Bytes of a slot that are used.
 pub const SLOT_BYTES: usize = 306;
 /// Distance of slots, bytes: the largest sector of disks in use.
@@ -64,8 +67,9 @@ impl RecordFile {
     ) -> Result<Self, ConsensusError> {
         let mut file = Self { owner: owner(chain, key), generation: 0 };
         // Both pairs, so that either alone tells that there is a record.
-        file.write(store, state)?;
-        file.write(store, state)?;
+        file.write_to(store, UNFINISHED_FILE, state)?;
+        file.write_to(store, UNFINISHED_FILE, state)?;
+        store.rename(UNFINISHED_FILE, RECORD_FILE).map_err(file_error(RECORD_FILE, "make"))?;
         Ok(file)
     }
 
@@ -102,14 +106,18 @@ impl RecordFile {
     /// # Errors
     /// [`ConsensusError::File`]: nothing may be signed after that.
     pub fn write(&mut self, store: &mut dyn FileStore, state: &SigningState) -> Result<(), ConsensusError> {
+        self.write_to(store, RECORD_FILE, state)
+    }
+
+    fn write_to(&mut self, store: &mut dyn FileStore, name: &str, state: &SigningState) -> Result<(), ConsensusError> {
         let generation = self.generation.saturating_add(1);
         let slot = encode_slot(generation, self.owner, state);
         let first = generation.checked_rem(PAIRS).unwrap_or(0).saturating_mul(SLOTS_PER_PAIR);
         for index in first..first.saturating_add(SLOTS_PER_PAIR) {
             let offset = index.saturating_mul(SLOT_SPACING);
-            store.write(RECORD_FILE, offset, &slot).map_err(file_error(RECORD_FILE, "write"))?;
+            store.write(name, offset, &slot).map_err(file_error(name, "write"))?;
         }
-        store.sync(RECORD_FILE).map_err(file_error(RECORD_FILE, "sync"))?;
+        store.sync(name).map_err(file_error(name, "sync"))?;
         self.generation = generation;
         Ok(())
     }

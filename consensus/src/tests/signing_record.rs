@@ -80,6 +80,27 @@ fn a_power_loss_at_any_write_leaves_the_state_before_or_after() {
 }
 
 #[test]
+fn a_power_loss_while_a_record_is_made_leaves_none_or_a_whole_one() {
+    let key = signer(1).public_key();
+    let mut store = MemoryStore::new();
+    RecordFile::create(&mut store, &CHAIN, &key, &state(100)).unwrap();
+    let operations = store.operations();
+    for operation in 0..=operations {
+        for seed in 0..50 {
+            let mut store = MemoryStore::new();
+            store.fail_from(operation);
+            let made = RecordFile::create(&mut store, &CHAIN, &key, &state(100)).is_ok();
+            store.lose_power(&mut SplitMix64::new(seed));
+            let found = open(&mut store).unwrap();
+            assert_eq!((found.is_some(), made), (operation == operations, operation == operations), "at {operation}");
+            // What is left of the attempt is in nobody's way.
+            RecordFile::create(&mut store, &CHAIN, &key, &state(101)).unwrap();
+            assert_eq!(open(&mut store).unwrap(), Some(state(101)));
+        }
+    }
+}
+
+#[test]
 fn one_flipped_bit_never_brings_back_an_older_state() {
     let key = signer(1).public_key();
     let mut store = MemoryStore::new();

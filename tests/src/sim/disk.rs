@@ -53,4 +53,8 @@ impl FileStore for SharedFiles {
     fn sync(&mut self, name: &str) -> io::Result<()> {
         if self.ignores_syncs { Ok(()) } else { self.store.lock().sync(name) }
     }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.store.lock().rename(from, to)
+    }
 }
