@@ -136,6 +136,12 @@ pub enum NodeError {
         /// The operating system's word.
         source: std::io::Error,
     },
+    /// The node was asked to stop before it had begun.
+    #[error("stopped while waiting for {waiting_for}")]
+    Interrupted {
+        /// What had not come.
+        waiting_for: &'static str,
+    },
     /// A part of the node ended that never should.
     #[error("{part} stopped unexpectedly: {reason}")]
     Stopped {

@@ -3,7 +3,7 @@
 //! A validator whose record is lost may have signed anything. A new record is made only where nothing it may have signed
 //! can be signed again: in an empty data directory, silent up to the height that its peers are at, or where the operator
 //! says that there is nothing. Only peers that the operator trusts are asked: what they claim silences this validator.
-use crate::NodeError;
+use crate::{NodeError, shutdown::Shutdown};
 use pervade_consensus::{ConsensusFiles, FolderStore, MissingRecord, PublicKey, Recovered, record::RECORD_FILE};
 use pervade_p2p::{NetworkEvent, NetworkEvents, PeerId};
 use std::{
@@ -11,11 +11,10 @@ use std::{
     path::Path,
     time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, interval_at};
 
-/// Longest wait for the heads of trusted peers. If none of them is there, the network is about to begin, or cannot decide
-/// anything.
-const PEERS_WAIT: Duration = Duration::from_secs(5);
+/// Time between two log lines of the wait for trusted peers.
+const REMINDER: Duration = Duration::from_secs(5);
 /// Heights above the best head in which the lost record may have signed: the one that is being decided, and one more, since
 /// heads are told a moment after they are decided.
 const UNDECIDED_HEIGHTS: u64 = 2;
@@ -25,24 +24,42 @@ pub(super) fn is_missing(folder: &Path) -> bool {
     !folder.join(RECORD_FILE).exists()
 }
 
-/// What may be done about a missing record, and the events that came while peers were asked.
+/// What may be done about a missing record, and the events that came while peers were asked. Waits as long as it takes:
+/// without most of its peers a validator decides nothing anyway, and with none to ask it must not guess.
+///
+/// # Errors
+/// [`NodeError::Interrupted`].
 pub(super) async fn decide(
     head: u64,
     declared_unsigned: bool,
     trusted: &BTreeSet<PeerId>,
     events: &mut NetworkEvents,
-) -> (MissingRecord, Vec<NetworkEvent>) {
+    shutdown: &Shutdown,
+) -> Result<(MissingRecord, Vec<NetworkEvent>), NodeError> {
     if declared_unsigned {
-        return (MissingRecord::Create { silent_through: 0 }, Vec::new());
+        return Ok((MissingRecord::Create { silent_through: 0 }, Vec::new()));
     }
-    if head > 0 {
-        return (MissingRecord::Refuse, Vec::new());
+    if head > 0 || trusted.is_empty() {
+        return Ok((MissingRecord::Refuse, Vec::new()));
     }
-    let deadline = Instant::now() + PEERS_WAIT;
+    let interrupted = NodeError::Interrupted { waiting_for: "the heads of trusted peers" };
+    let mut reminder = interval_at(Instant::now() + REMINDER, REMINDER);
     let mut heads = BTreeMap::new();
     let mut kept = Vec::new();
-    while heads.len() < trusted.len() {
-        let Ok(Some(event)) = timeout_at(deadline, events.recv()).await else { break };
+    let silent_through = loop {
+        if let Some(height) = silent_through(&heads, trusted.len()) {
+            break height;
+        }
+        let event = tokio::select! {
+            () = shutdown.begun() => return Err(interrupted),
+            _ = reminder.tick() => {
+                let (answered, asked) = (heads.len(), trusted.len());
+                tracing::warn!(answered, asked, "no signing record: waits until most trusted peers have told their heads");
+                continue;
+            }
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { return Err(interrupted) };
         if let NetworkEvent::PeerConnected { peer, status, .. } = &event
             && trusted.contains(peer)
         {
@@ -52,13 +69,21 @@ pub(super) async fn decide(
         if matches!(event, NetworkEvent::PeerConnected { .. } | NetworkEvent::PeerStatus { .. }) {
             kept.push(event);
         }
-    }
-    let best = heads.into_values().max().unwrap_or_default();
-    let silent_through = if best == 0 { 0 } else { best.saturating_add(UNDECIDED_HEIGHTS) };
+    };
     if silent_through > 0 {
         tracing::warn!(silent_through, "no signing record: this validator signs nothing up to this height");
     }
-    (MissingRecord::Create { silent_through }, kept)
+    Ok((MissingRecord::Create { silent_through }, kept))
+}
+
+/// The height up to which a new record is silent, once more than half of the trusted peers have told their heads: of the
+/// validators that decided the block before the one that the lost record signed last, one at least is among them.
+fn silent_through(heads: &BTreeMap<PeerId, u64>, trusted: usize) -> Option<u64> {
+    if heads.len() <= trusted / 2 {
+        return None;
+    }
+    let best = heads.values().copied().max().unwrap_or_default();
+    Some(if best == 0 { 0 } else { best.saturating_add(UNDECIDED_HEIGHTS) })
 }
 
 /// Opens log and record.
@@ -70,4 +95,25 @@ pub(super) fn open(
 ) -> Result<(ConsensusFiles, Recovered), NodeError> {
     let store = FolderStore::open(folder).map_err(NodeError::file("open", folder))?;
     Ok(ConsensusFiles::open(Box::new(store), chain, key, missing)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_trusted_peers_must_have_told_their_heads() {
+        let heads = |of: &[u64]| of.iter().map(|head| (PeerId::random(), *head)).collect::<BTreeMap<_, _>>();
+        for (told, trusted, expected) in [
+            (&[][..], 1, None),
+            (&[7], 1, Some(9)),
+            (&[7], 3, None),
+            (&[7, 0], 3, Some(9)),
+            (&[7, 9], 4, None),
+            (&[7, 9, 8], 4, Some(11)),
+            (&[0, 0], 3, Some(0)),
+        ] {
+            assert_eq!(silent_through(&heads(told), trusted), expected, "{told:?} of {trusted}");
+        }
+    }
 }

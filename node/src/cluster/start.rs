@@ -80,7 +80,7 @@ impl Cluster {
         let public_key = signer.as_ref().map(Signer::public_key);
         let (missing, early) = match &public_key {
             Some(_) if signing::is_missing(&settings.folder) => {
-                signing::decide(head.number(), settings.declared_unsigned, &trusted, &mut events).await
+                signing::decide(head.number(), settings.declared_unsigned, &trusted, &mut events, &shutdown).await?
             }
             _ => (MissingRecord::Refuse, Vec::new()),
         };
