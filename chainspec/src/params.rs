@@ -169,6 +169,9 @@ pub const PROMOTIONS_MAX: usize = 1_024;
 pub const SYSTEM_TRANSACTIONS_MAX: usize = 1_024;
 /// Payers that a block passes over because gas costs more than their work may pay.
 pub const PASSED_OVER_MAX: usize = 64;
+/// Items that a block takes off the queue because nothing is left of them (triggers that were unwatched since): whoever
+/// unwatches many at once must not make one block the work of all.
+pub const STALE_ITEMS_MAX: usize = 1_024;
 /// Shortest period of `Every`, seconds.
 pub const TRIGGER_INTERVAL_SECONDS_MIN: u64 = 1;
 /// Input of a request, bytes.

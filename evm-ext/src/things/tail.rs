@@ -10,7 +10,7 @@ use super::{
 use crate::precompiles::Frame;
 use alloy_primitives::{Address, Bytes, U256};
 use pervade_chainspec::params::{
-    CALLBACK_OVERHEAD_GAS, PASSED_OVER_MAX, PROMOTIONS_MAX, SYSTEM_TRANSACTIONS_MAX, THINGS_ADDRESS,
+    CALLBACK_OVERHEAD_GAS, PASSED_OVER_MAX, PROMOTIONS_MAX, STALE_ITEMS_MAX, SYSTEM_TRANSACTIONS_MAX, THINGS_ADDRESS,
 };
 
 /// Gas of a system transaction before anything runs, with 32 bytes of calldata (Yellow Paper, EIP-2028, EIP-7623).
@@ -61,11 +61,12 @@ pub(crate) fn next_time(frame: &mut Frame<'_>) -> Result<Option<u64>> {
 pub(crate) fn plan(frame: &mut Frame<'_>, mut gas: u64) -> Result<Vec<(Item, u64)>> {
     let base_fee = U256::from(frame.call().base_fee);
     let mut planned = Vec::new();
-    let mut passed_over = 0usize;
-    while planned.len() < SYSTEM_TRANSACTIONS_MAX && passed_over < PASSED_OVER_MAX {
+    let (mut passed_over, mut stale) = (0usize, 0usize);
+    while planned.len() < SYSTEM_TRANSACTIONS_MAX && passed_over < PASSED_OVER_MAX && stale < STALE_ITEMS_MAX {
         let Some((payer, item)) = queue::front(frame)? else { break };
         let Some((callback_gas, max_fee)) = price_of(frame, item)? else {
             queue::pop(frame, payer)?;
+            stale = stale.saturating_add(1);
             continue;
         };
         if base_fee > max_fee {

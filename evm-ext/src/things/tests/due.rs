@@ -1,8 +1,8 @@
 //! Work comes from its time into the queue, and payers take turns.
 use super::harness;
-use crate::things::{Item, queue, wheel};
+use crate::things::{Item, plan, queue, wheel};
 use alloy_primitives::{Address, U256};
-use pervade_chainspec::params::THINGS_ADDRESS;
+use pervade_chainspec::params::{STALE_ITEMS_MAX, THINGS_ADDRESS};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -28,6 +28,22 @@ fn payers_take_turns_whoever_has_most_work() {
         Ok(served)
     });
     assert_eq!(served.unwrap(), [0, 10, 20, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_block_takes_a_bounded_number_of_stale_items_off_the_queue() {
+    for (count, is_left) in [(STALE_ITEMS_MAX, false), (STALE_ITEMS_MAX + 1, true)] {
+        let mut harness = harness();
+        let left = harness.as_protocol(THINGS_ADDRESS, |frame| {
+            // Nothing is known of these triggers.
+            for id in 0..count {
+                queue::push(frame, payer(1), Item::Trigger(U256::from(id + 1)))?;
+            }
+            assert!(plan(frame, 1 << 40)?.is_empty());
+            Ok(queue::front(frame)?.is_some())
+        });
+        assert_eq!(left.unwrap(), is_left, "{count}");
+    }
 }
 
 proptest! {
