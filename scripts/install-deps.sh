@@ -23,6 +23,11 @@ if [ "${1:-}" = --tests ]; then
   need node nodejs
   need npm npm
   need python3 python3 python3-venv
+  # Servers that the gateway's bindings are tested against.
+  PATH=$PATH:/usr/sbin
+  need nginx nginx-light
+  need coap-server-notls libcoap3-bin
+  need mosquitto mosquitto
   python3 -c 'import ensurepip, venv' 2> /dev/null || packages+=(python3-venv)
 fi
 

@@ -1,3 +1,41 @@
-//! A place for the chain's hands: what will speak HTTP, MQTT, AMQP, CoAP and IPFS with things.
+//! The chain's hands: from the forms of a Thing Description to requests over HTTP, HTTPS, CoAP and MQTT.
 //!
-//! Nothing is here in this version: the precompiles take reports and messages from whoever sends them.
+//! ```text
+//!  description ──► forms of the operation ──┐
+//!  input ──► variables, data ───────────────┴─► address ──► policy ──► admitted: one address ──► HTTP │ CoAP │ MQTT ──► answer
+//!                                                             ▲
+//!                                       the operator's file: allow list, aliases, credentials
+//! ```
+//!
+//! What holds:
+//! - No socket is opened to what the operator's list does not allow, nor to an address that is not of the public internet
+//!   unless an alias names it. Names are resolved once and the address pinned; redirects are not followed.
+//! - Credentials come from the operator's files only, go to the host that they are configured for only, and are in no log.
+//! - An attempt ends within [`limits::ATTEMPT_TIMEOUT`], and its answer has at most [`limits::ANSWER_BYTES_MAX`], counted while
+//!   it arrives.
+//! - Nothing that a description, an input or a thing says makes this crate panic.
+//!
+//! Not here: which requests are open, signing, agreement between gateways, trying again. A binding makes one attempt.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod address;
+mod bindings;
+mod coap;
+mod config;
+mod error;
+mod http;
+pub mod limits;
+mod mqtt;
+mod policy;
+mod target;
+mod template;
+mod thing;
+
+pub use bindings::{Answer, Bindings};
+pub use coap::Observation;
+pub use config::GatewayConfig;
+pub use error::{Failure, FailureCode, GatewayError};
+pub use policy::{Resolve, SystemResolver};
+pub use target::Scheme;
+pub use thing::{Input, Operation, Thing};

@@ -1,0 +1,254 @@
+//! CoAP against a thing made here from datagrams, which loses, repeats and splits as it likes.
+use crate::world::{Names, alias, allow, bindings, invoke, read, thing};
+use coap_lite::{CoapOption, MessageClass, MessageType, Packet, RequestType, ResponseType};
+use pervade_gateway::{Bindings, FailureCode, Input, Operation, Thing, limits};
+use std::net::SocketAddr;
+use tokio::net::UdpSocket;
+
+/// A thing, and a gateway that may reach it.
+struct Device {
+    socket: UdpSocket,
+    gateway: Bindings,
+    thing: Thing,
+}
+
+impl Device {
+    async fn new(path: &str) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let config = alias("device.example", "127.0.0.1") + &allow("coap", "device.example", port);
+        let thing = thing(&format!("coap://device.example:{port}{path}"), "");
+        Self { socket, gateway: bindings(&config, Names::none()), thing }
+    }
+
+    async fn receive(&self) -> (Packet, SocketAddr) {
+        let mut buffer = [0; 2_000];
+        let (length, from) = self.socket.recv_from(&mut buffer).await.unwrap();
+        (Packet::from_bytes(&buffer[..length]).unwrap(), from)
+    }
+
+    async fn send(&self, packet: &Packet, to: SocketAddr) {
+        self.socket.send_to(&packet.to_bytes_unlimited().unwrap(), to).await.unwrap();
+    }
+}
+
+fn answer(request: &Packet, kind: MessageType, code: ResponseType, payload: &[u8]) -> Packet {
+    let mut packet = Packet::new();
+    packet.header.set_type(kind);
+    packet.header.code = MessageClass::Response(code);
+    packet.header.message_id = request.header.message_id;
+    packet.set_token(request.get_token().to_vec());
+    packet.payload = payload.to_vec();
+    packet
+}
+
+fn acknowledgement(request: &Packet) -> Packet {
+    let mut packet = Packet::new();
+    packet.header.set_type(MessageType::Acknowledgement);
+    packet.header.code = MessageClass::Empty;
+    packet.header.message_id = request.header.message_id;
+    packet
+}
+
+fn options(packet: &Packet, option: CoapOption) -> Vec<String> {
+    let values = packet.get_option(option).into_iter().flatten();
+    values.map(|value| String::from_utf8(value.clone()).unwrap()).collect()
+}
+
+/// A block option with blocks of 1,024 bytes.
+fn block(number: usize, more: bool) -> Vec<u8> {
+    let value = u32::try_from(number << 4).unwrap() | (u32::from(more) << 3) | 6;
+    value.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
+#[tokio::test]
+async fn a_property_is_read_in_the_acknowledgement() {
+    let device = Device::new("/sensors/t?unit=C").await;
+    let serve = async {
+        let (request, from) = device.receive().await;
+        assert_eq!(request.header.get_type(), MessageType::Confirmable);
+        assert_eq!(request.header.code, MessageClass::Request(RequestType::Get));
+        assert_eq!(options(&request, CoapOption::UriPath), ["sensors", "t"]);
+        assert_eq!(options(&request, CoapOption::UriQuery), ["unit=C"]);
+        assert_eq!(options(&request, CoapOption::UriHost), ["device.example"]);
+        let mut packet = answer(&request, MessageType::Acknowledgement, ResponseType::Content, b"21.5");
+        packet.add_option(CoapOption::ContentFormat, vec![50]);
+        device.send(&packet, from).await;
+    };
+    let (result, ()) = tokio::join!(read(&device.gateway, &device.thing), serve);
+    let result = result.unwrap();
+    assert_eq!((&result.body[..], result.content_type.as_deref()), (&b"21.5"[..], Some("application/json")));
+}
+
+#[tokio::test]
+async fn a_lost_request_is_repeated_and_a_late_response_acknowledged() {
+    let device = Device::new("/t").await;
+    let serve = async {
+        let (lost, _) = device.receive().await;
+        let (request, from) = device.receive().await;
+        assert_eq!((lost.header.message_id, lost.get_token()), (request.header.message_id, request.get_token()));
+        device.send(&acknowledgement(&request), from).await;
+        // Strangers' messages in between change nothing.
+        let mut other = answer(&request, MessageType::Confirmable, ResponseType::Content, b"forged");
+        other.set_token(vec![1]);
+        other.header.message_id = 1;
+        device.send(&other, from).await;
+        let (reset, _) = device.receive().await;
+        assert_eq!((reset.header.get_type(), reset.header.message_id), (MessageType::Reset, 1));
+        let mut late = answer(&request, MessageType::Confirmable, ResponseType::Content, b"late");
+        late.header.message_id = 7;
+        device.send(&late, from).await;
+        let (acknowledged, _) = device.receive().await;
+        assert_eq!((acknowledged.header.get_type(), acknowledged.header.message_id), (MessageType::Acknowledgement, 7));
+    };
+    let (result, ()) = tokio::join!(read(&device.gateway, &device.thing), serve);
+    assert_eq!(result.unwrap().body[..], *b"late");
+}
+
+#[tokio::test]
+async fn large_bodies_travel_in_blocks_both_ways() {
+    let device = Device::new("/firmware").await;
+    let data = "d".repeat(3_000);
+    let serve = async {
+        let (mut received, mut number) = (Vec::new(), 0);
+        loop {
+            let (request, from) = device.receive().await;
+            received.extend_from_slice(&request.payload);
+            let more = request.get_first_option(CoapOption::Block1).unwrap() == &block(number, true);
+            let code = if more { ResponseType::Continue } else { ResponseType::Changed };
+            let mut packet =
+                answer(&request, MessageType::Acknowledgement, code, if more { b"" } else { &[b'x'; 1_024] });
+            packet.add_option(CoapOption::Block1, block(number, more));
+            number += 1;
+            if !more {
+                packet.add_option(CoapOption::Block2, block(0, true));
+            }
+            device.send(&packet, from).await;
+            if !more {
+                break;
+            }
+        }
+        let (request, from) = device.receive().await;
+        assert_eq!(request.get_first_option(CoapOption::Block2), Some(&block(1, false)));
+        let mut packet = answer(&request, MessageType::Acknowledgement, ResponseType::Changed, b"end");
+        packet.add_option(CoapOption::Block2, block(1, false));
+        device.send(&packet, from).await;
+        String::from_utf8(received).unwrap()
+    };
+    let input = serde_json::json!({ "data": data }).to_string();
+    let (result, received) = tokio::join!(invoke(&device.gateway, &device.thing, &input), serve);
+    assert_eq!(received, format!("\"{data}\""));
+    assert_eq!(result.unwrap().body.len(), 1_027);
+}
+
+#[tokio::test]
+async fn a_command_in_json_carries_its_key() {
+    let device = Device::new("/open").await;
+    let serve = async {
+        let (request, from) = device.receive().await;
+        device.send(&answer(&request, MessageType::Acknowledgement, ResponseType::Changed, b""), from).await;
+        assert_eq!(request.get_first_option(CoapOption::ContentFormat), Some(&vec![50]));
+        serde_json::from_slice::<serde_json::Value>(&request.payload).unwrap()
+    };
+    let (result, body) = tokio::join!(invoke(&device.gateway, &device.thing, r#"{"data": {"door": 7}}"#), serve);
+    assert!(result.unwrap().body.is_empty());
+    assert_eq!(body, serde_json::json!({ "door": 7, "idempotencyKey": "ab".repeat(32) }));
+}
+
+#[tokio::test]
+async fn endless_blocks_are_cut_off_at_the_limit() {
+    let device = Device::new("/endless").await;
+    let serve = async {
+        for number in 0.. {
+            let (request, from) = device.receive().await;
+            let mut packet = answer(&request, MessageType::Acknowledgement, ResponseType::Content, &[0; 1_024]);
+            packet.add_option(CoapOption::Block2, block(number, true));
+            device.send(&packet, from).await;
+        }
+    };
+    let result =
+        tokio::select! { result = read(&device.gateway, &device.thing) => result, () = serve => unreachable!() };
+    assert_eq!(result.unwrap_err().code, FailureCode::TooLarge);
+    assert!(limits::ANSWER_BYTES_MAX < 1_024 * 1_024);
+}
+
+#[tokio::test]
+async fn refusals_resets_and_nonsense_have_their_codes() {
+    for (make, code) in [
+        (ResponseType::NotFound, FailureCode::RefusedByThing),
+        (ResponseType::InternalServerError, FailureCode::RefusedByThing),
+        (ResponseType::ServiceUnavailable, FailureCode::Unreachable),
+        (ResponseType::GatewayTimeout, FailureCode::Timeout),
+    ] {
+        let device = Device::new("/").await;
+        let serve = async {
+            let (request, from) = device.receive().await;
+            // What is no CoAP message, and what is for somebody else, is passed over.
+            device.socket.send_to(&[0xff; 40], from).await.unwrap();
+            device.send(&answer(&request, MessageType::Acknowledgement, make, b""), from).await;
+        };
+        let (result, ()) = tokio::join!(read(&device.gateway, &device.thing), serve);
+        assert_eq!(result.unwrap_err().code, code, "{make:?}");
+    }
+    let device = Device::new("/").await;
+    let serve = async {
+        let (request, from) = device.receive().await;
+        let mut reset = acknowledgement(&request);
+        reset.header.set_type(MessageType::Reset);
+        device.send(&reset, from).await;
+    };
+    let (result, ()) = tokio::join!(read(&device.gateway, &device.thing), serve);
+    assert_eq!(result.unwrap_err().code, FailureCode::RefusedByThing);
+}
+
+#[tokio::test]
+async fn nobody_at_the_port_is_unreachable() {
+    let Device { socket, gateway, thing } = Device::new("/").await;
+    drop(socket);
+    assert_eq!(read(&gateway, &thing).await.unwrap_err().code, FailureCode::Unreachable);
+}
+
+#[tokio::test]
+async fn a_followed_property_is_heard_in_order_and_each_change_acknowledged() {
+    let device = Device::new("/t").await;
+    let device_of_thing = Thing::parse(
+        format!(
+            r#"{{"properties": {{"p": {{"observable": true, "forms": [{{"href": "coap://device.example:{}/t",
+                "op": "observeproperty"}}]}}}}}}"#,
+            device.socket.local_addr().unwrap().port()
+        )
+        .as_bytes(),
+    )
+    .unwrap();
+    let serve = async {
+        let (request, from) = device.receive().await;
+        assert_eq!(request.get_first_option(CoapOption::Observe), Some(&Vec::new()));
+        let state = |id: u16, sequence: u8, value: &[u8]| {
+            let kind = if id == 0 { MessageType::Acknowledgement } else { MessageType::Confirmable };
+            let mut packet = answer(&request, kind, ResponseType::Content, value);
+            if id != 0 {
+                packet.header.message_id = id;
+            }
+            packet.add_option(CoapOption::Observe, vec![sequence]);
+            packet
+        };
+        device.send(&state(0, 10, b"first"), from).await;
+        for (id, sequence, value) in [(21, 12, &b"second"[..]), (22, 11, b"too late"), (23, 13, b"third")] {
+            device.send(&state(id, sequence, value), from).await;
+            let (acknowledged, _) = device.receive().await;
+            assert_eq!(
+                (acknowledged.header.get_type(), acknowledged.header.message_id),
+                (MessageType::Acknowledgement, id)
+            );
+        }
+    };
+    let follow = async {
+        let gateway = &device.gateway;
+        let mut observation =
+            gateway.observe(&device_of_thing, Operation::ObserveProperty, "p", &Input::default()).await.unwrap();
+        for expected in ["first", "second", "third"] {
+            assert_eq!(observation.next().await.unwrap().body[..], *expected.as_bytes());
+        }
+    };
+    tokio::join!(follow, serve);
+}
