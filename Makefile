@@ -51,8 +51,10 @@ endif
 # One seed; without it, the first SEEDS of them.
 SEED ?=
 SEEDS ?= 20000
+# A cluster broken on purpose: no-sync, signatures-unchecked or f-plus-one.
+MUTANT ?=
 sim: deps ## Simulated clusters, with all that can go wrong: make sim, or make sim SEED=N
-	cargo run --release --package pervade-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	cargo run --release --package pervade-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(MUTANT),--mutant $(MUTANT))
 
 clients: build ## Unmodified clients (ethers, viem, web3.py, cast, forge) against a development node
 	tests/clients/run.sh $(TARGET_DIR)/debug/pervade
