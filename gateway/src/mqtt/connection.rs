@@ -29,7 +29,7 @@ impl Connection {
         let mut connection =
             Self { wire, version, received: BytesMut::new(), left_out: 0, packet_bytes_max, next_id: 0 };
         let mut bytes = BytesMut::new();
-        packets::connect(version, greeting, packet_bytes_max, &mut bytes)?;
+        packets::connect(version, greeting, &mut bytes)?;
         connection.send(&bytes).await?;
         let packet = match connection.packet().await {
             // Some brokers hang up on a version that they do not know.

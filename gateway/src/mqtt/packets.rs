@@ -76,14 +76,9 @@ pub(super) enum Incoming {
 }
 
 /// Writes a greeting.
-pub(super) fn connect(
-    version: Version,
-    greeting: &Greeting,
-    packet_bytes_max: usize,
-    bytes: &mut BytesMut,
-) -> Result<(), Failure> {
+pub(super) fn connect(version: Version, greeting: &Greeting, bytes: &mut BytesMut) -> Result<(), Failure> {
     match version {
-        Version::V5 => write_v5(connect_v5(greeting, packet_bytes_max), bytes),
+        Version::V5 => write_v5(connect_v5(greeting), bytes),
         Version::V311 => write_v4(connect_v4(greeting), bytes),
     }
 }
@@ -162,9 +157,8 @@ fn write_v4(packet: v4::Packet, bytes: &mut BytesMut) -> Result<(), Failure> {
     packet.write(bytes, usize::MAX).map(|_| ()).map_err(malformed)
 }
 
-fn connect_v5(greeting: &Greeting, packet_bytes_max: usize) -> v5::Packet {
+fn connect_v5(greeting: &Greeting) -> v5::Packet {
     let mut properties = v5::ConnectProperties::new();
-    properties.max_packet_size = u32::try_from(packet_bytes_max).ok();
     properties.receive_maximum = u16::try_from(limits::UNSETTLED_MAX).ok();
     if greeting.keeps_session {
         properties.session_expiry_interval = u32::try_from(limits::SESSION_EXPIRY.as_secs()).ok();

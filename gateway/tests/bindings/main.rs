@@ -1,7 +1,11 @@
 //! Bindings against servers on this machine: some made here, some of others.
 mod coap;
 mod http;
+mod libcoap;
+mod mosquitto;
 mod mqtt;
+mod nginx;
+mod rabbitmq;
 mod servers;
 mod ssrf;
 mod world;
