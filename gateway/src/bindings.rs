@@ -4,6 +4,7 @@ use crate::{
     config::GatewayConfig,
     error::{Failure, FailureCode, GatewayError},
     http::Http,
+    ipfs::{self, Content},
     mqtt,
     policy::{Admitted, Policy, Resolve},
     subscription::{Line, Subscription},
@@ -76,7 +77,7 @@ impl Exchange {
 pub(crate) struct Reach {
     pub(crate) policy: Policy,
     pub(crate) tls: Tls,
-    http: Http,
+    pub(crate) http: Http,
 }
 
 /// The protocols that a gateway speaks, under its operator's policy.
@@ -123,6 +124,19 @@ impl Bindings {
         };
         // A binding's future holds its buffers: on the heap, not in every caller's.
         let attempt = Box::pin(tokio::time::timeout(reach.policy.config().attempt_timeout, attempt));
+        attempt.await.unwrap_or_else(|_| Err(Failure::timeout()))
+    }
+
+    /// Fetches bytes of a file by its content identifier (binary or text; length 0: to its end) from the operator's gateways of
+    /// IPFS, with the blocks that prove them. Every block was hashed; whoever reports them need not be trusted either.
+    ///
+    /// # Errors
+    /// [`Failure`] with the code that the chain is told: malformed if what comes is not what was asked for, too large if the
+    /// proof has more than [`crate::limits::CONTENT_BYTES_MAX`].
+    pub async fn content(&self, id: &[u8], offset: u64, length: u64) -> Result<Content, Failure> {
+        let wanted = ipfs::Wanted::parse(id, offset, length)?;
+        let limit = self.reach.policy.config().attempt_timeout;
+        let attempt = Box::pin(tokio::time::timeout(limit, ipfs::fetch(&self.reach, &wanted)));
         attempt.await.unwrap_or_else(|_| Err(Failure::timeout()))
     }
 

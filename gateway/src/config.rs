@@ -18,13 +18,16 @@
 //! host = "api.carrier.example"
 //! kind = "bearer"                   # basic, bearer, apikey, certificate
 //! secret = "carrier.token"          # a file; its first line
+//!
+//! [[ipfs]]
+//! url = "http://127.0.0.1:8080"     # a gateway or a local node; it needs a rule, and perhaps an alias, like everything else
 //! ```
 //!
 //! File names are relative to the configuration's folder.
 use crate::{
     error::GatewayError,
     limits,
-    target::{Scheme, TargetHost},
+    target::{Scheme, Target, TargetHost},
 };
 use serde::Deserialize;
 use std::{
@@ -42,6 +45,7 @@ pub struct GatewayConfig {
     pub(crate) allow: Vec<AllowRule>,
     pub(crate) aliases: Vec<(TargetHost, IpAddr)>,
     pub(crate) credentials: Vec<(TargetHost, Credential)>,
+    pub(crate) ipfs: Vec<Target>,
 }
 
 /// What may be reached.
@@ -91,6 +95,8 @@ struct File {
     alias: Vec<AliasText>,
     #[serde(default)]
     credential: Vec<CredentialText>,
+    #[serde(default)]
+    ipfs: Vec<IpfsText>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +126,12 @@ struct CredentialText {
     key: Option<PathBuf>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IpfsText {
+    url: String,
+}
+
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum CredentialKind {
@@ -147,6 +159,9 @@ impl GatewayConfig {
         ];
         if let Some((field, length)) = lengths.into_iter().find(|(_, length)| *length > limits::CONFIGURED_MAX) {
             return Err(wrong(field.to_owned(), length, "at most 1,024 of them"));
+        }
+        if parsed.ipfs.len() > limits::IPFS_GATEWAYS_MAX {
+            return Err(wrong("ipfs".to_owned(), parsed.ipfs.len(), "at most 8 of them"));
         }
         let longest = u64::try_from(limits::ATTEMPT_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
         let attempt_ms = parsed.attempt_ms.unwrap_or(longest);
@@ -178,6 +193,12 @@ impl GatewayConfig {
                 .into_iter()
                 .enumerate()
                 .map(|(i, credential)| credential.check(i, folder, &enumerate("credential")))
+                .collect::<Result<_, _>>()?,
+            ipfs: parsed
+                .ipfs
+                .into_iter()
+                .enumerate()
+                .map(|(i, ipfs)| ipfs.check(enumerate("ipfs")(i, "url")))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -225,6 +246,16 @@ impl AliasText {
             return Err(wrong(field(index, "address"), address, "an address can be an alias of itself only"));
         }
         Ok((of, address))
+    }
+}
+
+impl IpfsText {
+    fn check(self, field: String) -> Result<Target, GatewayError> {
+        let target = Target::parse(&self.url, None).ok();
+        let target = target.filter(|target| matches!(target.scheme, Scheme::Http | Scheme::Https));
+        target
+            .filter(|target| target.query.is_none())
+            .ok_or_else(|| wrong(field, &self.url, "an address of http or https without a query"))
     }
 }
 
@@ -343,6 +374,8 @@ mod tests {
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'token'\nuser = 'x'", "credential[0].user"),
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'missing'", "missing"),
             ("ca = ['missing.pem']", "missing.pem"),
+            ("[[ipfs]]\nurl = 'ipfs://a.b'", "ipfs[0].url"),
+            ("[[ipfs]]\nurl = 'https://a.b/?x=1'", "ipfs[0].url"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(field), "{text}: {error}");

@@ -12,6 +12,10 @@ pub const UPLINK_BYTES_MAX: usize = 64 * 1024;
 /// Messages of one subscription's connection that are delivered and not settled: two of the chain's batches, one on its way
 /// while the next is gathered.
 pub const UNSETTLED_MAX: usize = 512;
+/// Blocks that prove content from outside: what one report on the chain carries.
+pub const CONTENT_BYTES_MAX: usize = 32 * 1024;
+/// Gateways of IPFS that are asked one after the other, within one attempt's time.
+pub const IPFS_GATEWAYS_MAX: usize = 8;
 /// One attempt: name, connection, answer. The operator may set less.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after the first lost connection of a subscription.
