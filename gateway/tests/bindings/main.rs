@@ -1,6 +1,7 @@
 //! Bindings against servers on this machine: some made here, some of others.
 mod coap;
 mod http;
+mod ipfs;
 mod libcoap;
 mod mosquitto;
 mod mqtt;
