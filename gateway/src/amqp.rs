@@ -127,6 +127,7 @@ pub(crate) async fn follow(
     // Link and channel stay open as long as they are held.
     let (_link, _channel, mut consumer) = opened?;
     line.established = true;
+    let outlet = line.outlet();
     let mut window = Window::new();
     let mut ackers = BTreeMap::new();
     let mut next_number = 0_u64;
@@ -145,7 +146,7 @@ pub(crate) async fn follow(
                     waiting = Some(delivery);
                 }
             }
-            room = line.room(), if waiting.is_some() => {
+            room = outlet.room(), if waiting.is_some() => {
                 let room = room?;
                 if let Some(delivery) = waiting.take() {
                     let content_type = content_type(&delivery);

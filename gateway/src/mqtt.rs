@@ -143,6 +143,7 @@ pub(crate) async fn follow(
     };
     let limit = reach.policy.config().attempt_timeout;
     let mut connection = tokio::time::timeout(limit, opening).await.map_err(|_| Failure::timeout())??;
+    let outlet = line.outlet();
     let mut window = Window::new();
     let mut unsettled = Unsettled::default();
     let mut waiting: Option<Post> = None;
@@ -170,7 +171,7 @@ pub(crate) async fn follow(
                     _ => {}
                 }
             }
-            room = line.room(), if waiting.is_some() => {
+            room = outlet.room(), if waiting.is_some() => {
                 let room = room?;
                 if let Some(post) = waiting.take() {
                     unsettled.0.push_back((post.id, false));
@@ -187,7 +188,7 @@ pub(crate) async fn follow(
             }
             _ = pings.tick() => {
                 quiet = if reads { quiet.saturating_add(1) } else { 0 };
-                if quiet > QUIET_PINGS_MAX.saturating_add(1) {
+                if quiet > QUIET_PINGS_MAX {
                     return Err(Failure::unreachable(format!("nothing heard for {} s", heard.elapsed().as_secs())));
                 }
                 connection.ping().await?;

@@ -79,7 +79,7 @@ impl Subscription {
     pub(crate) fn start<F, R>(mut connect: F) -> Self
     where
         F: FnMut(Line) -> R + Send + 'static,
-        R: Future<Output = (Line, Failure)> + Send,
+        R: Future<Output = (Line, Failure)> + Send + 'static,
     {
         let (sender, messages) = mpsc::channel(limits::UNSETTLED_MAX);
         let task = tokio::spawn(async move {
@@ -131,14 +131,24 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Waits for room for one message more.
-    pub(crate) async fn room(&self) -> Result<mpsc::Permit<'_, Result<Message, Failure>>, Failure> {
-        self.messages.reserve().await.map_err(|_| Failure::unreachable("nobody follows any more"))
+    /// Where messages go.
+    pub(crate) fn outlet(&self) -> Outlet {
+        Outlet(self.messages.clone())
     }
 
     /// Tells of a message that cannot be delivered, if there is room for it.
     pub(crate) fn complain(&self, failure: Failure) {
         let _ = self.messages.try_send(Err(failure));
+    }
+}
+
+/// Takes messages when there is room for them.
+pub(crate) struct Outlet(mpsc::Sender<Result<Message, Failure>>);
+
+impl Outlet {
+    /// Waits for room for one message more. May be cancelled.
+    pub(crate) async fn room(&self) -> Result<mpsc::Permit<'_, Result<Message, Failure>>, Failure> {
+        self.0.reserve().await.map_err(|_| Failure::unreachable("nobody follows any more"))
     }
 }
 

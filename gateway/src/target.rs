@@ -180,8 +180,8 @@ impl Target {
         let names = match (terms, written.as_slice()) {
             ((Some(queue), None, None), _) => vec![vhost, queue],
             ((None, Some(exchange), key), _) => vec![vhost, exchange, key.unwrap_or_default()],
-            ((None, None, None), [_, queue]) => vec![vhost, queue],
-            ((None, None, None), [_, exchange, key]) => vec![vhost, exchange, key],
+            ((None, None, None), [_, queue]) => vec![vhost, queue.as_str()],
+            ((None, None, None), [_, exchange, key]) => vec![vhost, exchange.as_str(), key.as_str()],
             _ => {
                 return Err(Failure::malformed("an amqp form names a queue, or an exchange and perhaps a routing key"));
             }

@@ -58,21 +58,25 @@ pub(super) struct Leash(#[expect(dead_code, reason = "its end is what is heard")
 pub(super) struct MeteredStream {
     wire: Box<dyn Wire>,
     budget: Budget,
-    leash: oneshot::Receiver<()>,
+    /// `None` once it is gone.
+    leash: Option<oneshot::Receiver<()>>,
 }
 
 impl MeteredStream {
     pub(super) fn new(wire: Box<dyn Wire>, budget: Budget) -> (Self, Leash) {
         let (holder, leash) = oneshot::channel();
-        (Self { wire, budget, leash }, Leash(holder))
+        (Self { wire, budget, leash: Some(leash) }, Leash(holder))
     }
 
     /// Fails once the leash is gone.
     fn poll_leash(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match Pin::new(&mut self.leash).poll(context) {
-            Poll::Pending => Ok(()),
-            Poll::Ready(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+        if let Some(leash) = &mut self.leash
+            && Pin::new(leash).poll(context).is_pending()
+        {
+            return Ok(());
         }
+        self.leash = None;
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 }
 

@@ -40,6 +40,7 @@ const REMEMBERED_MAX: usize = 64;
 pub(crate) async fn follow(admitted: &Admitted, exchange: &Exchange, line: &mut Line) -> Result<Infallible, Failure> {
     refuse_security(exchange)?;
     let mut observation = Observation::new(admitted, exchange).await?;
+    let outlet = line.outlet();
     let mut window = Window::new();
     // Of what is out, by number: what to acknowledge, if the thing waits for it.
     let mut out: BTreeMap<u64, Option<Packet>> = BTreeMap::new();
@@ -51,7 +52,7 @@ pub(crate) async fn follow(admitted: &Admitted, exchange: &Exchange, line: &mut 
                 waiting = Some(state?);
                 line.established = true;
             }
-            room = line.room(), if waiting.is_some() => {
+            room = outlet.room(), if waiting.is_some() => {
                 let room = room?;
                 if let Some((answer, confirmable)) = waiting.take() {
                     out.insert(next_number, confirmable);
