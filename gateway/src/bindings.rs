@@ -205,7 +205,8 @@ impl Reach {
         session: &str,
         line: &mut Line,
     ) -> Failure {
-        let chosen = self.choose(thing, operation, affordance, &Input::default(), [0; 32]);
+        let input = Input::default();
+        let chosen = self.choose(thing, operation, affordance, &input, [0; 32]);
         let chosen = tokio::time::timeout(self.policy.config().attempt_timeout, chosen).await;
         let (admitted, exchange) = match chosen.unwrap_or_else(|_| Err(Failure::timeout())) {
             Ok(chosen) => chosen,

@@ -21,7 +21,7 @@ use connection::Connection;
 use packets::{Greeting, Incoming, KEEP_ALIVE_SECONDS, Post, Refusal, Version};
 use rand::Rng;
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 /// Pings without an answer of any kind, after which a link is taken for lost.
 const QUIET_PINGS_MAX: u32 = 2;
@@ -147,7 +147,8 @@ pub(crate) async fn follow(
     let mut window = Window::new();
     let mut unsettled = Unsettled::default();
     let mut waiting: Option<Post> = None;
-    let mut pings = interval(Duration::from_secs(u64::from(KEEP_ALIVE_SECONDS) / 2));
+    let between = Duration::from_secs(u64::from(KEEP_ALIVE_SECONDS) / 2);
+    let mut pings = interval_at(Instant::now() + between, between);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut heard, mut quiet) = (Instant::now(), 0_u32);
     loop {
@@ -275,12 +276,12 @@ mod tests {
     #[test]
     fn acknowledgements_keep_the_order_of_arrival() {
         let mut unsettled = Unsettled(VecDeque::from([(7, false), (9, false), (8, false)]), 0);
-        assert_eq!(unsettled.settle(1), []);
+        assert!(unsettled.settle(1).is_empty());
         assert_eq!(unsettled.settle(0), [7, 9]);
         unsettled.0.push_back((10, false));
-        assert_eq!(unsettled.settle(3), []);
-        assert_eq!(unsettled.settle(3), []);
+        assert!(unsettled.settle(3).is_empty());
+        assert!(unsettled.settle(3).is_empty());
         assert_eq!(unsettled.settle(2), [8, 10]);
-        assert_eq!(unsettled.settle(77), []);
+        assert!(unsettled.settle(77).is_empty());
     }
 }

@@ -146,11 +146,13 @@ async fn a_server_that_never_answers_or_never_ends_is_given_up_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = listener.local_addr().unwrap().port();
     let (endless, _requests) = server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort").await;
-    // The second server closes; one that does not is the same as a silent one with a beginning.
+    // One that sends a byte now and then, and goes on doing so.
     let dripping = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let slow = dripping.local_addr().unwrap().port();
     tokio::spawn(async move {
         let (mut socket, _) = dripping.accept().await.unwrap();
+        let mut request = [0; 4_096];
+        assert_ne!(socket.read(&mut request).await.unwrap(), 0);
         socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n").await.unwrap();
         let mut drops = tokio::time::interval(Duration::from_millis(100));
         while socket.write_all(b"x").await.is_ok() {

@@ -127,6 +127,18 @@ pub async fn message(subscription: &mut Subscription) -> Message {
     timeout(Duration::from_secs(60), messages).await.expect("no message within a minute")
 }
 
+/// Accepts messages that come again until this one comes. A receipt that was accepted just before a link or a subscription ended may
+/// not have been heard.
+pub async fn message_that_says(subscription: &mut Subscription, body: &str) -> Message {
+    loop {
+        let message = message(subscription).await;
+        if message.body[..] == *body.as_bytes() {
+            return message;
+        }
+        message.receipt.accept();
+    }
+}
+
 /// A link to a server on this machine, which can be cut.
 pub struct Link {
     pub port: u16,
