@@ -71,9 +71,10 @@ async fn a_followed_clock_ticks_and_is_found_again_after_a_restart() {
     let mut ticks = gateway.subscribe(&clock(port), Operation::ObserveProperty, "p", "gateway").await.unwrap();
     let mut last = None;
     for round in 0..2 {
-        for _ in 0..3 {
+        for place in 0..3 {
             let tick = timeout(Duration::from_secs(20), message(&mut ticks)).await.unwrap();
-            assert_ne!(Some(&tick.body), last.as_ref(), "round {round}");
+            // The first after a restart may be of the same second.
+            assert!(place == 0 || last.as_ref() != Some(&tick.body), "round {round}: {:?}", tick.body);
             last = Some(tick.body.clone());
             tick.receipt.accept();
         }
