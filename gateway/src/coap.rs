@@ -34,10 +34,10 @@ pub(crate) async fn perform(admitted: &Admitted, exchange: &Exchange) -> Result<
     let mut template = request(admitted.target(), method)?;
     // CoAP has no header for an idempotency key.
     let body = exchange.body_with_key();
-    if body.is_some() {
-        if let Some(format) = content_format(&exchange.form.content_type) {
-            template.add_option(CoapOption::ContentFormat, message::uint(format));
-        }
+    if body.is_some()
+        && let Some(format) = content_format(&exchange.form.content_type)
+    {
+        template.add_option(CoapOption::ContentFormat, message::uint(format));
     }
     let response = send_body(&mut socket, &template, body.unwrap_or_default()).await?;
     receive_body(&mut socket, &template, response, limits::ANSWER_BYTES_MAX).await
