@@ -20,6 +20,7 @@
 //! ```
 //!
 //! A compiled mapping is kept in memory by its id. Nobody sees that: reading and compiling are charged every time.
+mod answers;
 mod bindings;
 mod errors;
 mod mappings;
@@ -28,7 +29,7 @@ mod observations;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use observations::observe;
+pub(crate) use answers::{Reader, encode, is_defined};
 
 use crate::precompiles::{Access, Frame, Precompile, PrecompileError};
 use alloy_primitives::{B256, Bytes, U256};
