@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_signer_local::PrivateKeySigner;
 use eyre::Context;
 use pervade_chainspec::{BaseFeeRule, ChainSpec, NetworkParams, ValidatorConfig};
-use pervade_evm_ext::{ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
+use pervade_evm_ext::{Proposal, ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
 use pervade_storage::{Block, ExecutedBlock, RecoveredBlock, StateUpdate, Storage, StorageOptions, Transaction};
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -25,12 +25,34 @@ pub(super) struct Signer {
     key: B256,
     pub(super) address: Address,
     nonce: u64,
+    max_fee_per_gas: u128,
 }
 
 impl Signer {
     pub(super) fn new(index: u64) -> eyre::Result<Self> {
         let key = keccak256(index.to_be_bytes());
-        Ok(Self { key, address: PrivateKeySigner::from_bytes(&key)?.address(), nonce: 0 })
+        Ok(Self { key, address: PrivateKeySigner::from_bytes(&key)?.address(), nonce: 0, max_fee_per_gas: 0 })
+    }
+
+    /// One that pays up to so much for gas, wei.
+    pub(super) fn paying(index: u64, max_fee_per_gas: u128) -> eyre::Result<Self> {
+        Ok(Self { max_fee_per_gas, ..Self::new(index)? })
+    }
+
+    /// Next nonce.
+    pub(super) fn nonce(&self) -> u64 {
+        self.nonce
+    }
+
+    /// Signs a digest, 65 bytes.
+    pub(super) fn sign_digest(&self, digest: B256) -> eyre::Result<Bytes> {
+        Ok(sign_message(self.key, digest).wrap_err("signing")?.as_bytes().to_vec().into())
+    }
+
+    /// Its public key, compressed.
+    pub(super) fn public_key(&self) -> eyre::Result<Bytes> {
+        let signer = PrivateKeySigner::from_bytes(&self.key)?;
+        Ok(signer.credential().verifying_key().to_encoded_point(true).as_bytes().to_vec().into())
     }
 
     pub(super) fn sign(&mut self, to: TxKind, value: u64, gas_limit: u64, input: Bytes) -> eyre::Result<Transaction> {
@@ -38,6 +60,7 @@ impl Signer {
             chain_id: CHAIN_ID,
             nonce: self.nonce,
             gas_limit,
+            max_fee_per_gas: self.max_fee_per_gas,
             to,
             value: U256::from(value),
             input,
@@ -52,6 +75,15 @@ impl Signer {
 impl BenchChain {
     /// A new chain without fees in a folder below `parent`.
     pub(super) fn new(parent: Option<&Path>, funded: Vec<(Address, U256)>) -> eyre::Result<Self> {
+        Self::with(parent, funded, |_| ())
+    }
+
+    /// As [`Self::new`], with other settings.
+    pub(super) fn with(
+        parent: Option<&Path>,
+        funded: Vec<(Address, U256)>,
+        change: impl FnOnce(&mut NetworkParams),
+    ) -> eyre::Result<Self> {
         let directory = match parent {
             Some(parent) => TempDir::new_in(parent)?,
             None => TempDir::new()?,
@@ -63,12 +95,13 @@ impl BenchChain {
             public_key: Bytes::copy_from_slice(public_key.as_bytes()),
             power: 1,
         }];
-        let network = NetworkParams {
+        let mut network = NetworkParams {
             funded,
             gas_limit: GAS_LIMIT,
             base_fee: BaseFeeRule::Zero,
             ..NetworkParams::new(CHAIN_ID, validators)
         };
+        change(&mut network);
         let spec = ChainSpec::from_genesis(ChainSpec::new_network(network), None)?;
         let storage = Storage::open(directory.path(), &spec, StorageOptions::default())?;
         Ok(Self { spec, storage, directory })
@@ -84,16 +117,9 @@ impl BenchChain {
 
     /// Executes a block of these transactions on the head. All must be taken.
     pub(super) fn propose(&self, transactions: Vec<(Transaction, Address)>) -> eyre::Result<ExecutedBlock> {
-        let head = self.storage.head();
         let count = transactions.len();
-        let attributes = ProposalAttributes {
-            timestamp: head.header().timestamp + 1,
-            proposer: Address::ZERO,
-            time_max: Duration::from_secs(600),
-        };
-        let mut source = Listed(transactions.into_iter());
-        let view = self.storage.latest_view();
-        let proposal = propose_block(&self.spec, head.header(), head.hash, &view, &attributes, &mut source)?;
+        let timestamp = self.storage.head().header().timestamp + 1;
+        let proposal = self.propose_at(timestamp, transactions)?;
         eyre::ensure!(
             proposal.executed.block.senders.len() == count,
             "{count} transactions became {}: {:?}",
@@ -102,6 +128,19 @@ impl BenchChain {
         );
         eyre::ensure!(proposal.executed.receipts.iter().all(|receipt| receipt.success()), "a transaction failed");
         Ok(proposal.executed)
+    }
+
+    /// Executes a block of these transactions on the head, at a time (unix seconds).
+    pub(super) fn propose_at(
+        &self,
+        timestamp: u64,
+        transactions: Vec<(Transaction, Address)>,
+    ) -> eyre::Result<Proposal> {
+        let head = self.storage.head();
+        let attributes = ProposalAttributes { timestamp, proposer: Address::ZERO, time_max: Duration::from_secs(600) };
+        let mut source = Listed(transactions.into_iter());
+        let view = self.storage.latest_view();
+        Ok(propose_block(&self.spec, head.header(), head.hash, &view, &attributes, &mut source)?)
     }
 
     /// A block without transactions that brings this state.

@@ -1,10 +1,12 @@
 //! Parts of a node, measured one by one: where the time of a block goes.
 mod chain;
+mod due;
 mod execution;
 mod recovery;
 mod stage;
 mod state;
 
+pub use due::{DueOptions, measure_due};
 pub use stage::Stage;
 
 use std::path::PathBuf;
