@@ -39,6 +39,9 @@ impl StateReader for MemoryState {
     fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError> {
         Ok(self.code[code_hash].clone())
     }
+    fn content(&self, hash: &B256) -> Result<Bytes, StorageError> {
+        Err(StorageError::MissingContent { hash: *hash, number: 0 })
+    }
     fn block_hash(&self, _: u64) -> Result<Option<B256>, StorageError> {
         Ok(None)
     }

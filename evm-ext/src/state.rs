@@ -20,7 +20,7 @@ use revm::{
     primitives::StorageKeyMap,
     state::{Account, AccountInfo},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A failed read in the middle of an execution.
 #[derive(Debug, thiserror::Error)]
@@ -41,10 +41,10 @@ pub struct BlockState<R> {
     accounts: AddressMap<CachedAccount>,
     /// Code created in this block.
     code: B256Map<Bytecode>,
-    /// What precompiles kept by hash in this block; all of it, also of calls that were reverted.
+    /// What precompiles kept by hash since the last transaction, also in calls that were reverted.
     kept: B256Map<Bytes>,
-    /// The hashes of those that a slot of a precompile's account held at the end of a transaction.
-    committed: BTreeSet<B256>,
+    /// What of it a slot of a precompile's account named at the end of a transaction of this block.
+    content: BTreeMap<B256, Bytes>,
 }
 
 struct CachedAccount {
@@ -71,7 +71,7 @@ impl<R: StateReader> BlockState<R> {
             accounts: AddressMap::default(),
             code: B256Map::default(),
             kept: B256Map::default(),
-            committed: BTreeSet::new(),
+            content: BTreeMap::new(),
         }
     }
 
@@ -143,9 +143,9 @@ impl<R: StateReader> BlockState<R> {
     /// Bytes that a precompile kept by hash, in this block or before. A slot of the state names them, so a node that
     /// lacks them is damaged.
     pub fn content(&self, hash: B256) -> Result<Bytes, StateError> {
-        match self.kept.get(&hash) {
+        match self.kept.get(&hash).or_else(|| self.content.get(&hash)) {
             Some(content) => Ok(content.clone()),
-            None => Ok(self.reader.code(&hash)?),
+            None => Ok(self.reader.content(&hash)?),
         }
     }
 
@@ -162,15 +162,16 @@ impl<R: StateReader> BlockState<R> {
         let mut accounts: Vec<(Address, AccountChange)> =
             self.accounts.iter().filter_map(|(address, account)| Some((*address, account.change()?))).collect();
         accounts.sort_unstable_by_key(|(address, _)| *address);
-        let content = self.committed.iter().filter_map(|hash| Some((*hash, self.kept.get(hash)?.clone())));
-        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).chain(content).collect();
-        StateChanges { accounts: accounts.into_iter().collect(), code }
+        let code = self.code.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect();
+        StateChanges { accounts: accounts.into_iter().collect(), code, content: self.content.clone() }
     }
 
     fn commit_content(&mut self, address: Address, value: U256) {
         let named = B256::from(value);
-        if PRECOMPILE_ADDRESSES.contains(&address) && self.kept.contains_key(&named) {
-            self.committed.insert(named);
+        if PRECOMPILE_ADDRESSES.contains(&address)
+            && let Some(content) = self.kept.get(&named)
+        {
+            self.content.insert(named, content.clone());
         }
     }
 
@@ -316,8 +317,8 @@ impl<R: StateReader> DatabaseCommit for BlockState<R> {
             for (slot, value) in account.storage {
                 if created || value.is_changed() {
                     let named = B256::from(value.present_value);
-                    if may_name_content && self.kept.contains_key(&named) {
-                        self.committed.insert(named);
+                    if may_name_content && let Some(content) = self.kept.get(&named) {
+                        self.content.insert(named, content.clone());
                     }
                     let cached_slot =
                         cached.slots.entry(slot).or_insert(CachedSlot { parent: U256::ZERO, value: U256::ZERO });
@@ -333,6 +334,8 @@ impl<R: StateReader> DatabaseCommit for BlockState<R> {
             }
             cached.info = Some(info);
         }
+        // What no slot names by now was kept in a call that was reverted, and is nothing to later transactions.
+        self.kept.clear();
     }
 }
 

@@ -103,6 +103,15 @@ pub enum NodeError {
         /// How many, counted to a limit.
         problems: usize,
     },
+    /// Content that the state names is missing or damaged, and there is nobody to fetch it from.
+    #[error(
+        "{missing} values that the state names are missing or damaged: restore the data directory from a copy, or import \
+         its chain again; a node with peers fetches them when it starts"
+    )]
+    MissingContent {
+        /// How many, counted to a limit.
+        missing: usize,
+    },
     /// The transaction pool failed.
     #[error("transaction pool: {0}")]
     Pool(#[from] PoolError),
@@ -166,7 +175,10 @@ impl NodeError {
             Self::Pool(error) => error.is_fatal(),
             Self::Block { source, .. } => matches!(&**source, BlockError::Storage(error) if error.is_fatal()),
             Self::Consensus(error) => matches!(**error, ConsensusError::File { .. }),
-            Self::Propose { .. } | Self::Stopped { .. } | Self::DamagedDirectory { .. } => true,
+            Self::Propose { .. }
+            | Self::Stopped { .. }
+            | Self::DamagedDirectory { .. }
+            | Self::MissingContent { .. } => true,
             _ => false,
         }
     }

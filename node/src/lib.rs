@@ -25,6 +25,7 @@ pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod config;
+pub mod content;
 pub mod datadir;
 pub mod dev;
 mod error;

@@ -10,6 +10,7 @@ use crate::{
     NodeError,
     cluster::{Cluster, ClusterSettings},
     config::NodeConfig,
+    content,
     datadir::DataDir,
     health::Health,
     ledger::Ledger,
@@ -122,6 +123,11 @@ impl Node {
             metrics::install();
         }
         let OpenedChain { spec, storage, datadir, temporary } = chain;
+        let network = match &role {
+            Role::Member { .. } => Some(config.network_config(datadir.root())?),
+            _ => None,
+        };
+        content::ensure(&spec, &storage, network, &shutdown).await?;
         let ledger = open_ledger(spec.clone(), storage.clone()).await?;
         let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;
         let heads = broadcast::Sender::new(HEADS_KEPT);

@@ -15,7 +15,7 @@ use serde::Serialize;
 pub(crate) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     state(module, "pervade_getContent", 2, 1, |api, arguments| {
         let id = arguments.optional(1)?.unwrap_or(BlockId::LATEST);
-        json(&api.view(id)?.content(&hash(arguments, 0)?)?)
+        json(&api.view(id)?.find_content(&hash(arguments, 0)?)?)
     })?;
     heavy(module, "pervade_getDatabase", 4, database)
 }

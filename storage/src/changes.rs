@@ -35,6 +35,9 @@ pub trait StateReader: Send + Sync {
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, StorageError>;
     /// The code of that hash. A hash that some account names and that is absent is [`StorageError::Damaged`].
     fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError>;
+    /// Bytes that a precompile kept by this hash. A hash that a slot names and whose bytes are absent is
+    /// [`StorageError::MissingContent`].
+    fn content(&self, hash: &B256) -> Result<Bytes, StorageError>;
     /// Hash of the canonical block of that number.
     fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError>;
 }
@@ -48,6 +51,9 @@ impl<T: StateReader + ?Sized> StateReader for &T {
     }
     fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError> {
         T::code(self, code_hash)
+    }
+    fn content(&self, hash: &B256) -> Result<Bytes, StorageError> {
+        T::content(self, hash)
     }
     fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError> {
         T::block_hash(self, number)
@@ -75,4 +81,7 @@ pub struct StateChanges {
     pub accounts: BTreeMap<Address, AccountChange>,
     /// New code by its hash.
     pub code: BTreeMap<B256, Bytes>,
+    /// What precompiles kept by its keccak-256. Storage takes what a slot of a precompile's account that the block wrote
+    /// names; every slot that is to name content must be written in the block that keeps it.
+    pub content: BTreeMap<B256, Bytes>,
 }

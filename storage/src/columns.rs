@@ -53,6 +53,10 @@ pub(crate) enum Column {
     Slots,
     /// code hash -> code
     Code,
+    /// hash -> long value of a precompile
+    Content,
+    /// hash, address and slot -> a mark: the slot names the content
+    ContentRefs,
     /// path -> node
     AccountTrie,
     /// keccak(address) and path -> node
@@ -72,7 +76,7 @@ pub(crate) enum Column {
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Headers,
         Self::Bodies,
         Self::Transactions,
@@ -83,6 +87,8 @@ impl Column {
         Self::Accounts,
         Self::Slots,
         Self::Code,
+        Self::Content,
+        Self::ContentRefs,
         Self::AccountTrie,
         Self::StorageTrie,
         Self::History,
@@ -106,6 +112,8 @@ impl Column {
             Self::Accounts => "accounts",
             Self::Slots => "slots",
             Self::Code => "code",
+            Self::Content => "content",
+            Self::ContentRefs => "content_refs",
             Self::AccountTrie => "account_trie",
             Self::StorageTrie => "storage_trie",
             Self::History => "history",
@@ -138,6 +146,7 @@ impl Column {
             Self::BlockNumbers
             | Self::TransactionLookup
             | Self::Accounts
+            | Self::ContentRefs
             | Self::AccountTrie
             | Self::StorageTrie
             | Self::Certificates

@@ -21,6 +21,17 @@ pub enum StorageError {
         /// What is wrong with which record.
         reason: String,
     },
+    /// A slot names content that is not there.
+    #[error(
+        "the state of block {number} names content {hash}, which is missing; \
+         start the node again with peers to fetch it from, or restore the data directory"
+    )]
+    MissingContent {
+        /// Keccak-256 of the bytes.
+        hash: B256,
+        /// The block.
+        number: u64,
+    },
     /// An earlier write or sync failed. Nothing is accepted any more.
     #[error("storage has stopped: {reason}; restart the node when the cause is removed")]
     Stopped {
@@ -162,7 +173,14 @@ pub enum StorageError {
 impl StorageError {
     /// The data directory or the disk under it can no longer be trusted: stop the node.
     pub const fn is_fatal(&self) -> bool {
-        matches!(self, Self::Database { .. } | Self::Damaged { .. } | Self::Stopped { .. } | Self::StateRoot { .. })
+        matches!(
+            self,
+            Self::Database { .. }
+                | Self::Damaged { .. }
+                | Self::MissingContent { .. }
+                | Self::Stopped { .. }
+                | Self::StateRoot { .. }
+        )
     }
 
     /// For `map_err`: a RocksDB error with what was being done.

@@ -12,14 +12,15 @@ use crate::{
     StateUpdate, StorageError,
     codec::{
         account::{encode_account, encode_slot},
-        key::{KIND_ACCOUNT, KIND_ACCOUNT_NODE, KIND_SLOT, KIND_STORAGE_NODE, StateKey, block_key},
+        key::{KIND_ACCOUNT, KIND_ACCOUNT_NODE, KIND_CONTENT_REF, KIND_SLOT, KIND_STORAGE_NODE, StateKey, block_key},
         meta,
     },
     columns::Column,
+    content::{self, FreedContent, REFERENCE},
     database::{Batch, Database, Purpose},
 };
 use alloy_primitives::U256;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What history says about a key as of some block.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,6 +60,9 @@ pub(crate) fn write_updates(batch: &mut Batch<'_>, group: &[Arc<StateUpdate>]) -
         for (hash, code) in &update.code {
             batch.put(Column::Code, hash.as_slice(), code)?;
         }
+        for (hash, content) in &update.content.content {
+            batch.put(Column::Content, hash.as_slice(), content)?;
+        }
         batch.put(Column::Meta, meta::STATE, &block_key(update.number))?;
         rest = later;
     }
@@ -96,6 +100,10 @@ impl UpdateWriter<'_, '_> {
                 self.change(key, node.before.as_ref(), node.after.as_ref())?;
             }
         }
+        for (reference, after) in &update.content.refs {
+            let [before, after] = [!after, *after].map(|is_there| is_there.then_some(REFERENCE));
+            self.change(reference.state_key(), before.as_ref(), after.as_ref())?;
+        }
         Ok(self.index)
     }
 
@@ -118,6 +126,7 @@ impl UpdateWriter<'_, '_> {
 /// Adds to `batch` what takes the state back from block `number` to its parent.
 pub(crate) fn revert_block(database: &Database, batch: &mut Batch<'_>, number: u64) -> Result<(), StorageError> {
     if let Some(index) = database.get(Column::HistoryIndex, &block_key(number))? {
+        let (mut hashes, mut begun) = (BTreeSet::new(), BTreeSet::new());
         for_each_key(&index, |key| {
             let history_key = history_key(key, number);
             let Some(before) = database.get(Column::History, &history_key)? else {
@@ -125,24 +134,38 @@ pub(crate) fn revert_block(database: &Database, batch: &mut Batch<'_>, number: u
                 return Err(StorageError::Damaged { column: Column::History.name(), reason });
             };
             let record = if before.is_empty() { None } else { Some(&*before) };
+            if let Some(hash) = content::hash_of(key).filter(|_| record.is_none()) {
+                hashes.insert(hash);
+                begun.insert(key[1..].to_vec());
+            }
             batch.set(column_of(key)?, &key[1..], record)?;
             batch.delete(Column::History, &history_key)
         })?;
         batch.delete(Column::HistoryIndex, &block_key(number))?;
+        content::free_after_revert(database, batch, &hashes, number, &begun)?;
     }
     batch.put(Column::Meta, meta::STATE, &block_key(number.saturating_sub(1)))
 }
 
-/// Adds to `batch` the deletion of the history of blocks in `from..=last`, of `blocks_max` of them at most. Answers where
-/// to go on.
+/// What a turn of [`prune`] did.
+pub(crate) struct Pruned {
+    /// Block to go on with.
+    pub(crate) next: u64,
+    /// Content that no state names any more.
+    pub(crate) freed: FreedContent,
+}
+
+/// Adds to `batch` the deletion of the history of blocks in `from..=last`, of `blocks_max` of them at most, and of the
+/// content that only states before named. What the batch keeps anew must be added after this.
 pub(crate) fn prune(
     database: &Database,
     batch: &mut Batch<'_>,
     from: u64,
     last: u64,
     blocks_max: usize,
-) -> Result<u64, StorageError> {
+) -> Result<Pruned, StorageError> {
     let mut pruned = 0usize;
+    let mut freed = FreedContent::default();
     let mut records = database.records(Column::HistoryIndex, &[], Purpose::Scan)?;
     records.seek(block_key(from));
     while let Some((key, index)) = records.item() {
@@ -151,15 +174,20 @@ pub(crate) fn prune(
             break;
         }
         if pruned == blocks_max {
-            return Ok(number);
+            return Ok(Pruned { next: number, freed });
         }
-        for_each_key(index, |key| batch.delete(Column::History, &history_key(key, number)))?;
+        let mut hashes = BTreeSet::new();
+        for_each_key(index, |key| {
+            hashes.extend(content::hash_of(key));
+            batch.delete(Column::History, &history_key(key, number))
+        })?;
+        freed.add(content::free_after_pruning(database, batch, &hashes, number)?);
         batch.delete(Column::HistoryIndex, key)?;
         pruned = pruned.saturating_add(1);
         records.next();
     }
     records.status().map_err(StorageError::database("read history index"))?;
-    Ok(last.saturating_add(1).max(from))
+    Ok(Pruned { next: last.saturating_add(1).max(from), freed })
 }
 
 /// Keys (with kind) that blocks after `number` changed and that begin with `prefix`.
@@ -191,6 +219,7 @@ fn column_of(key: &[u8]) -> Result<Column, StorageError> {
         Some(&KIND_SLOT) => Ok(Column::Slots),
         Some(&KIND_ACCOUNT_NODE) => Ok(Column::AccountTrie),
         Some(&KIND_STORAGE_NODE) => Ok(Column::StorageTrie),
+        Some(&KIND_CONTENT_REF) => Ok(Column::ContentRefs),
         _ => Err(damaged_index()),
     }
 }
@@ -207,6 +236,7 @@ fn for_each_key(mut index: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), Stor
             KIND_SLOT => Some(1 + 20 + 32),
             KIND_ACCOUNT_NODE => path_length(1),
             KIND_STORAGE_NODE => path_length(1 + 32),
+            KIND_CONTENT_REF => Some(1 + 32 + 20 + 32),
             _ => None,
         };
         let (key, rest) = length.and_then(|length| index.split_at_checked(length)).ok_or_else(damaged_index)?;
@@ -238,6 +268,7 @@ mod tests {
             StateKey::Node(None, &path),
             StateKey::Node(Some(&owner), &path),
             StateKey::Node(None, &Nibbles::new()),
+            StateKey::ContentRef(&crate::content::ContentRef { hash: owner, address, slot }),
         ];
         let index: Vec<u8> = keys.iter().flat_map(|key| key.with_kind()).collect();
         let mut found = Vec::new();

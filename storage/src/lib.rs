@@ -4,7 +4,7 @@
 //!  execution                    commit                              background writer
 //!  ─────────                    ──────                              ─────────────────
 //!  StateView ──reads──► layers ──► database                 one batch a block, not synced:
-//!      │                ▲                                     accounts, slots, code   (flat)
+//!      │                ▲                                     accounts, slots, code, content (flat)
 //!      │ update()       │ becomes the newest layer            account_trie, storage_trie
 //!      ▼                │                                     history, history_index  (reverse diffs)
 //!  StateUpdate ──► ExecutedBlock ──► one batch, synced:       marker "state"
@@ -41,6 +41,7 @@ mod changes;
 mod codec;
 mod columns;
 mod commit;
+mod content;
 mod database;
 mod error;
 mod genesis;
@@ -69,8 +70,9 @@ mod writer;
 pub use block::{Block, ExecutedBlock, LogFilter, RecoveredBlock, Transaction, TransactionLocation, logs_bloom};
 pub use changes::{Account, AccountChange, AccountState, SlotChange, StateChanges, StateReader};
 pub use codec::FORMAT_VERSION;
+pub use content::FreedContent;
 pub use error::StorageError;
-pub use maintenance::{CheckProgress, CheckReport, CheckStage, ColumnStats, DatabaseStats, PruneReport};
+pub use maintenance::{CheckProgress, CheckReport, CheckStage, ColumnStats, ContentReport, DatabaseStats, PruneReport};
 pub use memory_disk::MemoryDisk;
 pub use options::{
     BLOCK_CACHE_BYTES_DEFAULT, HISTORY_BLOCKS_DEFAULT, HistoryMode, NODE_CACHE_BYTES_DEFAULT, OPEN_FILES_MAX_DEFAULT,

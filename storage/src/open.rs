@@ -164,7 +164,7 @@ fn read_genesis(database: &Database, dir: &Path) -> Result<Option<B256>, Storage
     record.map(|record| meta::decode_hash(&record)).transpose()
 }
 
-/// Brings a directory of an older format up to date. Format 2 only adds columns, which opening has made.
+/// Brings a directory of an older format up to date. Formats 2 and 3 only add columns, which opening has made.
 fn upgrade(database: &Database, dir: &Path, found: u32) -> Result<(), StorageError> {
     if database.is_read_only() {
         return Err(StorageError::OlderFormat { path: dir.into(), found, supported: FORMAT_VERSION });

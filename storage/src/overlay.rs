@@ -1,5 +1,5 @@
 //! [`Tip`]: the newest block and the state that is not yet in the database.
-use crate::{Account, RecoveredBlock, StateUpdate};
+use crate::{Account, RecoveredBlock, StateUpdate, content::ContentRef};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_trie::Nibbles;
 use std::sync::Arc;
@@ -62,5 +62,15 @@ impl Tip {
     /// New code, if a layer has it. Code is named by its hash, so any block's will do.
     pub(crate) fn code(&self, code_hash: &B256) -> Option<&Bytes> {
         self.layers.iter().rev().find_map(|layer| layer.code.get(code_hash))
+    }
+
+    /// New content, if a layer has it. As code, it is the same whatever block kept it.
+    pub(crate) fn content(&self, hash: &B256) -> Option<&Bytes> {
+        self.layers.iter().rev().find_map(|layer| layer.content.content.get(hash))
+    }
+
+    /// Whether the slot names content after block `number`, if a layer tells.
+    pub(crate) fn names_content(&self, number: u64, reference: &ContentRef) -> Option<bool> {
+        self.layers_to(number).find_map(|layer| layer.content.reference(reference))
     }
 }

@@ -110,20 +110,16 @@ impl Store {
     }
 
     pub(crate) fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError> {
-        self.find_code(code_hash)?.ok_or_else(|| StorageError::Damaged {
+        if let Some(code) = self.codes.lock().get(code_hash) {
+            return Ok(code.clone());
+        }
+        let record = self.database.get(Column::Code, code_hash.as_slice())?;
+        let record = record.ok_or_else(|| StorageError::Damaged {
             column: Column::Code.name(),
             reason: format!("no code of hash {code_hash}"),
-        })
-    }
-
-    /// As [`Self::code`], for hashes that no account need name.
-    pub(crate) fn find_code(&self, code_hash: &B256) -> Result<Option<Bytes>, StorageError> {
-        if let Some(code) = self.codes.lock().get(code_hash) {
-            return Ok(Some(code.clone()));
-        }
-        let Some(record) = self.database.get(Column::Code, code_hash.as_slice())? else { return Ok(None) };
+        })?;
         let code = Bytes::copy_from_slice(&record);
         self.codes.lock().insert(*code_hash, code.clone());
-        Ok(Some(code))
+        Ok(code)
     }
 }

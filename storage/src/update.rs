@@ -5,6 +5,7 @@ use crate::{
         account::{account_leaf, slot_leaf},
         key::StateKey,
     },
+    content::ContentDiff,
     trie::{LeafChange, NodeChange, NodeReader, update_leaves, update_trie},
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::B256Map};
@@ -34,6 +35,8 @@ pub struct StateUpdate {
     pub(crate) account_nodes: Vec<NodeChange>,
     /// New code.
     pub(crate) code: BTreeMap<B256, Bytes>,
+    /// What precompiles keep by hash, and which slots name it.
+    pub(crate) content: ContentDiff,
     /// keccak(address) -> place in `storages`.
     owners: B256Map<usize>,
 }
@@ -93,6 +96,7 @@ impl StateUpdate {
             StateKey::Account(address) => self.account(address).is_some(),
             StateKey::Slot(address, slot) => self.slot(address, slot).is_some(),
             StateKey::Node(owner, path) => self.node(owner, path).is_some(),
+            StateKey::ContentRef(reference) => self.content.reference(reference).is_some(),
         }
     }
 
@@ -122,6 +126,8 @@ impl StateUpdate {
             storages.sum(),
             nodes_bytes(&self.account_nodes),
             self.code.values().map(|code| code.len()).sum(),
+            size_of_val(&self.content.refs[..]),
+            self.content.content.values().map(|content| content.len()).sum(),
         ]
         .iter()
         .sum()
@@ -166,7 +172,8 @@ impl StateView {
         let account_nodes = account_nodes.into_changes();
         let number = self.number().saturating_add(1);
         let code = changes.code.clone();
-        Ok(StateUpdate { number, parent_root, state_root, accounts, storages, account_nodes, code, owners })
+        let content = ContentDiff::new(self, changes, &storages)?;
+        Ok(StateUpdate { number, parent_root, state_root, accounts, storages, account_nodes, code, content, owners })
     }
 }
 

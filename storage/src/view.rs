@@ -6,6 +6,7 @@ use crate::{
         key::{KIND_SLOT, KIND_STORAGE_NODE, StateKey, decode_path, decode_slot_key},
     },
     columns::Column,
+    content::{self, ContentRef},
     history::{self, Past},
     overlay::Tip,
     store::Store,
@@ -75,15 +76,23 @@ impl StateView {
         Ok(AccountProof { address: *address, account, nodes, slots })
     }
 
-    /// What is kept by its keccak-256: code, or a long value of a precompile's. `None` if this node has nothing of that
+    /// What is kept by its keccak-256: a long value of a precompile, or code. `None` if this node has nothing of that
     /// hash.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn content(&self, hash: &B256) -> Result<Option<Bytes>, StorageError> {
-        match self.tip.code(hash) {
+    pub fn find_content(&self, hash: &B256) -> Result<Option<Bytes>, StorageError> {
+        match self.tip.content(hash).or_else(|| self.tip.code(hash)) {
             Some(content) => Ok(Some(content.clone())),
-            None => self.store.find_code(hash),
+            None => content::find(&self.store.database, hash),
+        }
+    }
+
+    /// Whether a slot names content after this block.
+    pub(crate) fn names_content(&self, reference: &ContentRef) -> Result<bool, StorageError> {
+        match self.tip.names_content(self.number, reference) {
+            Some(named) => Ok(named),
+            None => Ok(self.read(reference.state_key(), |_| Ok(()))?.is_some()),
         }
     }
 
@@ -199,6 +208,15 @@ impl StateReader for StateView {
             Some(code) => Ok(code.clone()),
             None => self.store.code(code_hash),
         }
+    }
+
+    fn content(&self, hash: &B256) -> Result<Bytes, StorageError> {
+        if let Some(content) = self.find_content(hash)? {
+            return Ok(content);
+        }
+        // Perhaps the block has left the window meanwhile, and its content with it.
+        self.store.check_kept(self.number)?;
+        Err(StorageError::MissingContent { hash: *hash, number: self.number })
     }
 
     fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError> {

@@ -208,8 +208,6 @@ fn write(store: &Store, group: &[Arc<StateUpdate>], prune_from: &mut u64) -> Res
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(()) };
     let number = last.number;
     let mut batch = store.database.batch();
-    history::write_updates(&mut batch, group)?;
-
     let first_kept = store.options.history.first_kept(number);
     if first_kept > store.first_state.load(Ordering::SeqCst) {
         batch.put(Column::Meta, meta::FIRST_STATE, &block_key(first_kept))?;
@@ -219,8 +217,12 @@ fn write(store: &Store, group: &[Arc<StateUpdate>], prune_from: &mut u64) -> Res
     let prunable = store.first_state.load(Ordering::SeqCst).min(first.number.saturating_sub(1));
     if *prune_from <= prunable {
         let blocks_max = PRUNED_BLOCKS_PER_BLOCK.saturating_mul(group.len());
-        *prune_from = history::prune(&store.database, &mut batch, *prune_from, prunable, blocks_max)?;
+        let pruned = history::prune(&store.database, &mut batch, *prune_from, prunable, blocks_max)?;
+        *prune_from = pruned.next;
+        metrics::counter!("pervade_storage_content_freed_bytes").increment(pruned.freed.bytes);
     }
+    // After the pruning: content that is freed and kept again at once stays.
+    history::write_updates(&mut batch, group)?;
 
     store.writing_to.store(number, Ordering::SeqCst);
     metrics::counter!("pervade_storage_state_written_bytes").increment(batch.size_bytes() as u64);

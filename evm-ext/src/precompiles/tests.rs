@@ -114,7 +114,7 @@ fn short_values_stand_in_their_slot_and_long_ones_by_hash() {
         harness.send(ALICE, PROBE, U256::ZERO, &put(length as u64, &value, false)).unwrap();
         let get = getCall { slot: U256::from(length), length: U256::from(length) };
         assert_eq!(harness.send(ALICE, PROBE, U256::ZERO, &get).unwrap(), value, "{length}");
-        let content = harness.changes().code.get(&keccak256(&value)).cloned();
+        let content = harness.changes().content.get(&keccak256(&value)).cloned();
         assert_eq!(content.is_some(), length > 31, "{length}");
     }
 }
@@ -125,12 +125,12 @@ fn reverted_content_leaves_nothing() {
     let value = vec![7; 100];
     let failure = harness.send(ALICE, PROBE, U256::ZERO, &put(1, &value, true)).map(|_| ()).unwrap_err();
     assert_eq!(failure.reason(), "as asked");
-    assert!(harness.changes().code.is_empty());
+    assert!(harness.changes().content.is_empty());
     let short_of_gas = |gas| {
         let mut harness = self::harness(&[]);
         harness.gas_limit = gas;
         let result = harness.send(ALICE, PROBE, U256::ZERO, &put(1, &value, false));
-        (result.map(|_| ()), harness.changes().code.contains_key(&keccak256(&value)), harness.gas_used)
+        (result.map(|_| ()), harness.changes().content.contains_key(&keccak256(&value)), harness.gas_used)
     };
     let (result, kept, enough) = short_of_gas(1_000_000);
     assert_eq!((result, kept), (Ok(()), true));

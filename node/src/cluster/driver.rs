@@ -5,7 +5,7 @@ use super::{
     view::LocalView,
     work::{Job, Jobs, Outcome, Outcomes},
 };
-use crate::{NodeError, metrics, shutdown::Shutdown};
+use crate::{NodeError, content, metrics, shutdown::Shutdown};
 use alloy_primitives::Address;
 use alloy_rlp::Encodable;
 use bytes::Bytes;
@@ -177,9 +177,30 @@ impl Driver {
                 bounded_insert(&mut self.state.unanswered, UNANSWERED_MAX, id, request.responder);
                 self.step(Event::Request { id, peer: name(&request.peer), bytes: request.data })
             }
+            NetworkEvent::Request(request) if request.protocol == Protocol::Content => {
+                self.give_content(request.data, request.responder);
+                Ok(())
+            }
             // A dropped request tells its sender that there is no answer.
             NetworkEvent::Request(_) => Ok(()),
         }
+    }
+
+    /// The network bounds how many requests a peer has in progress.
+    fn give_content(&self, request: Bytes, responder: Responder) {
+        let (storage, outcomes) = (self.storage.clone(), self.outcomes.clone());
+        self.runtime.spawn_blocking(move || match content::answer(&storage, &request) {
+            Ok(Some(answer)) => {
+                if let Err(error) = responder.respond(answer.into()) {
+                    tracing::debug!(%error, "no answer to a peer");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                // The driver may have ended.
+                let _ = outcomes.send(Outcome::Failed(error.into()));
+            }
+        });
     }
 
     fn on_head(&mut self, peer: PeerId, head: u64) -> Result<(), NodeError> {

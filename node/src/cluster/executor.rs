@@ -148,7 +148,7 @@ impl Executor {
 }
 
 /// A block as peers are told of it.
-pub(super) fn head_of(block: &pervade_storage::RecoveredBlock, earliest: u64) -> Head {
+pub(crate) fn head_of(block: &pervade_storage::RecoveredBlock, earliest: u64) -> Head {
     Head { number: block.number(), hash: block.hash, timestamp: block.header().timestamp, earliest }
 }
 

@@ -28,5 +28,6 @@ mod transactions;
 mod view;
 mod work;
 
+pub(crate) use executor::head_of;
 pub use start::{Cluster, ClusterSettings};
 pub use view::{BEHIND_BLOCKS, LocalView};

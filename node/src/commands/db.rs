@@ -102,6 +102,7 @@ fn check(args: &CheckArgs) -> Result<(), NodeError> {
     println!("accounts       {}", report.accounts);
     println!("slots          {}", report.slots);
     println!("trie nodes     {}", report.nodes);
+    println!("content        {} values, {} bytes", report.content, report.content_bytes);
     for problem in &report.problems {
         println!("problem        {problem}");
     }
@@ -133,5 +134,6 @@ fn prune(args: &PruneArgs) -> Result<(), NodeError> {
         "state of blocks {} and later is kept; it was of {} and later",
         report.first_state, report.first_state_before
     );
+    println!("{} long values of precompiles were freed, {} bytes", report.freed.records, report.freed.bytes);
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Keys of all columns.
-use crate::{StorageError, columns::Column};
+use crate::{StorageError, columns::Column, content::ContentRef};
 use alloy_primitives::{Address, B256, U256};
 use alloy_trie::Nibbles;
 
@@ -59,6 +59,8 @@ pub(crate) enum StateKey<'a> {
     Slot(&'a Address, &'a U256),
     /// A node of the account trie (`None`) or of the storage trie of keccak(address).
     Node(Option<&'a B256>, &'a Nibbles),
+    /// A slot that names content.
+    ContentRef(&'a ContentRef),
 }
 
 /// First byte of a history key.
@@ -66,6 +68,7 @@ pub(crate) const KIND_ACCOUNT: u8 = 0;
 pub(crate) const KIND_SLOT: u8 = 1;
 pub(crate) const KIND_ACCOUNT_NODE: u8 = 2;
 pub(crate) const KIND_STORAGE_NODE: u8 = 3;
+pub(crate) const KIND_CONTENT_REF: u8 = 4;
 
 impl StateKey<'_> {
     /// Where the current record is. Its key is [`Self::with_kind`] without the first byte.
@@ -75,16 +78,18 @@ impl StateKey<'_> {
             Self::Slot(..) => Column::Slots,
             Self::Node(None, _) => Column::AccountTrie,
             Self::Node(Some(_), _) => Column::StorageTrie,
+            Self::ContentRef(_) => Column::ContentRefs,
         }
     }
 
     /// ```text
-    /// 1 byte     0: account, 1: slot, 2: node of the account trie, 3: node of a storage trie
-    /// n bytes    key of the record: 20 bytes address | address and 32 bytes slot | path | keccak(address) and path
+    /// 1 byte     0: account, 1: slot, 2: node of the account trie, 3: node of a storage trie, 4: slot that names content
+    /// n bytes    key of the record: 20 bytes address | address and 32 bytes slot | path | keccak(address) and path |
+    ///            32 bytes hash, address and slot
     /// ```
     /// A history key has be8 block number after it.
     pub(crate) fn with_kind(self) -> Vec<u8> {
-        let mut key = Vec::with_capacity(1 + 32 + 33 + 8);
+        let mut key = Vec::with_capacity(1 + 32 + 20 + 32 + 8);
         match self {
             Self::Account(address) => {
                 key.push(KIND_ACCOUNT);
@@ -103,6 +108,11 @@ impl StateKey<'_> {
                 key.push(KIND_STORAGE_NODE);
                 key.extend_from_slice(owner.as_slice());
                 push_path(path, &mut key);
+            }
+            Self::ContentRef(ContentRef { hash, address, slot }) => {
+                key.push(KIND_CONTENT_REF);
+                key.extend_from_slice(hash.as_slice());
+                key.extend_from_slice(&slot_key(address, slot));
             }
         }
         key
@@ -186,6 +196,9 @@ mod tests {
         assert_eq!(hex::encode(StateKey::Node(None, &path).with_kind()), "02031230");
         let node = hex::encode(StateKey::Node(Some(&owner), &path).with_kind());
         assert_eq!(node, format!("03{}031230", "cc".repeat(32)));
+        let reference = ContentRef { hash: owner, address, slot };
+        let reference = hex::encode(StateKey::ContentRef(&reference).with_kind());
+        assert_eq!(reference, format!("04{}{slot_hex}", "cc".repeat(32)));
 
         assert_eq!(hex::encode(LogKey::Any.at(1)), "000000000000000001");
         assert_eq!(hex::encode(LogKey::Address(address).at(1)), format!("01{}0000000000000001", "aa".repeat(20)));

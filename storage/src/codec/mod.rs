@@ -14,7 +14,8 @@ use crate::StorageError;
 /// 1: the first.
 /// 2: adds the columns `certificates`, `validator_changes` and `evidence`; a directory of format 1 becomes one of format 2
 /// when it is opened for writing.
-pub const FORMAT_VERSION: u32 = 2;
+/// 3: adds the columns `content` and `content_refs`; likewise. What precompiles kept before stays among the code.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Takes a record apart, front to back.
 pub(crate) struct Cursor<'a> {

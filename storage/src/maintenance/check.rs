@@ -4,7 +4,8 @@
 //!    have the roots that their headers commit to, and their transactions are found by hash.
 //! 2. Accounts: the flat tables, hashed and sorted anew, give the state root; every storage root and every code likewise.
 //! 3. Tries: every stored node is what its parent names, and none is left over.
-use super::stats::keys_estimate;
+//! 4. Content: it hashes to its name, something names it, what is named is there, and every reference is its slot's value.
+use super::{content, stats::keys_estimate};
 use crate::{
     Account, Storage, StorageError,
     blocks::{read_block, read_receipts},
@@ -73,6 +74,10 @@ pub struct CheckReport {
     pub slots: u64,
     /// Trie nodes checked.
     pub nodes: u64,
+    /// Long values of precompiles checked.
+    pub content: u64,
+    /// Their bytes.
+    pub content_bytes: u64,
     /// What is wrong; empty: the directory is whole. The first hundred.
     pub problems: Vec<String>,
 }
@@ -112,6 +117,8 @@ impl Storage {
         let mut check = Check { store, database: &store.database, report: CheckReport::default(), progress };
         check.blocks(body_every.max(1))?;
         check.state()?;
+        let checked = content::check(check.database, &mut check.report);
+        check.report.note(checked)?;
         Ok(check.report)
     }
 }

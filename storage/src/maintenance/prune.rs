@@ -1,6 +1,6 @@
 //! Cutting history on request.
 use crate::{
-    Storage, StorageError,
+    FreedContent, Storage, StorageError,
     codec::{key::block_key, meta},
     columns::Column,
     database::handle,
@@ -18,6 +18,8 @@ pub struct PruneReport {
     pub first_state_before: u64,
     /// First block whose state is kept now.
     pub first_state: u64,
+    /// Long values of precompiles that no kept state names.
+    pub freed: FreedContent,
 }
 
 impl Storage {
@@ -36,10 +38,13 @@ impl Storage {
         let first_state = first_state_before.max(state.saturating_add(1).saturating_sub(blocks.max(1)));
         store.first_state.store(first_state, Ordering::SeqCst);
         let mut from = 0;
+        let mut freed = FreedContent::default();
         loop {
             let mut batch = store.database.batch();
             batch.put(Column::Meta, meta::FIRST_STATE, &block_key(first_state))?;
-            from = history::prune(&store.database, &mut batch, from, first_state, BLOCKS_PER_BATCH)?;
+            let pruned = history::prune(&store.database, &mut batch, from, first_state, BLOCKS_PER_BATCH)?;
+            from = pruned.next;
+            freed.add(pruned.freed);
             let done = from > first_state;
             store.database.write(batch, done)?;
             if done {
@@ -47,10 +52,10 @@ impl Storage {
             }
         }
         if let Some(rocks) = store.database.rocks() {
-            for column in [Column::History, Column::HistoryIndex] {
+            for column in [Column::History, Column::HistoryIndex, Column::Content, Column::ContentRefs] {
                 rocks.compact_range_cf(handle(rocks, column)?, None::<&[u8]>, None::<&[u8]>);
             }
         }
-        Ok(PruneReport { first_state_before, first_state })
+        Ok(PruneReport { first_state_before, first_state, freed })
     }
 }

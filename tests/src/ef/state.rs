@@ -89,6 +89,9 @@ impl StateReader for NumberedBlocks<'_> {
     fn code(&self, code_hash: &B256) -> Result<Bytes, StorageError> {
         self.0.code(code_hash)
     }
+    fn content(&self, hash: &B256) -> Result<Bytes, StorageError> {
+        self.0.content(hash)
+    }
     fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError> {
         Ok(Some(keccak256(number.to_string())))
     }

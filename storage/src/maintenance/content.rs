@@ -1,0 +1,171 @@
+//! Is all content there, and is it what it is named after? And putting back what is not.
+use super::check::{CheckReport, PROBLEMS_MAX};
+use crate::{
+    Storage, StorageError,
+    codec::{
+        account::decode_slot,
+        key::{KIND_CONTENT_REF, decode_slot_key},
+    },
+    columns::Column,
+    content::{self, hash_of},
+    database::Database,
+};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
+
+/// Bad content that a report names; who repairs it looks again.
+const BAD_MAX: usize = 65_536;
+
+/// What the states of the window name, and how much of it is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContentReport {
+    /// Values that are there, as they should be. One that is named both now and in the past counts twice.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Hashes of those that are missing, or other bytes than their hash says. The first 65,536.
+    pub bad: Vec<B256>,
+}
+
+impl Storage {
+    /// Looks at all content that a kept state names: whether it is there, and has its hash. No block is committed
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn check_content(&self) -> Result<ContentReport, StorageError> {
+        let store = &**self.store();
+        let _committing = store.committing.lock();
+        if !store.database.is_read_only() {
+            store.queue.wait_until_empty(store)?;
+        }
+        let mut report = ContentReport::default();
+        for_each_named(&store.database, |hash| {
+            match sound_bytes(&store.database, &hash)? {
+                Some(bytes) => {
+                    report.records = report.records.saturating_add(1);
+                    report.bytes = report.bytes.saturating_add(bytes);
+                }
+                None if report.bad.last() != Some(&hash) && report.bad.len() < BAD_MAX => report.bad.push(hash),
+                None => {}
+            }
+            Ok(())
+        })?;
+        report.bad.sort_unstable();
+        report.bad.dedup();
+        Ok(report)
+    }
+
+    /// Puts content back, durably. Answers how many values some kept state names; others are not written.
+    ///
+    /// # Errors
+    /// [`StorageError::ReadOnly`]; a write failed, which is fatal.
+    pub fn restore_content(&self, contents: &[Bytes]) -> Result<usize, StorageError> {
+        let store = &**self.store();
+        let _committing = store.committing.lock();
+        store.database.check_writable("restore content")?;
+        let mut batch = store.database.batch();
+        let mut restored = 0usize;
+        for content in contents {
+            let hash = keccak256(content);
+            if content::is_named(&store.database, &hash, |_| true, |_| true)? {
+                batch.put(Column::Content, hash.as_slice(), content)?;
+                restored = restored.saturating_add(1);
+            }
+        }
+        store.database.write(batch, true)?;
+        Ok(restored)
+    }
+
+    /// Loses the bytes of that hash, or changes them into others, as a bad disk does. For tests.
+    ///
+    /// # Errors
+    /// The write failed.
+    #[doc(hidden)]
+    pub fn damage_content(&self, hash: &B256, instead: Option<&[u8]>) -> Result<(), StorageError> {
+        let database = &self.store().database;
+        let mut batch = database.batch();
+        batch.set(Column::Content, hash.as_slice(), instead)?;
+        database.write(batch, true)
+    }
+
+    /// Content or code of that hash, for other nodes: never other bytes than its hash says. `None`: not here.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn content(&self, hash: &B256) -> Result<Option<Bytes>, StorageError> {
+        let found = self.latest_view().find_content(hash)?;
+        Ok(found.filter(|content| keccak256(content) == *hash))
+    }
+}
+
+/// Calls `each` with every hash that the current state names, then with every one that the history names.
+fn for_each_named(
+    database: &Database,
+    mut each: impl FnMut(B256) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    let mut last = None;
+    database.for_each(Column::ContentRefs, &[], |key, _| {
+        let hash = key.first_chunk::<32>().map(B256::from);
+        if let Some(hash) = hash.filter(|_| hash != last) {
+            last = Some(hash);
+            each(hash)?;
+        }
+        Ok(true)
+    })?;
+    last = None;
+    // An empty record: there was no reference before the block.
+    database.for_each(Column::History, &[KIND_CONTENT_REF], |key, record| {
+        let hash = hash_of(key).filter(|_| !record.is_empty());
+        if let Some(hash) = hash.filter(|_| hash != last) {
+            last = Some(hash);
+            each(hash)?;
+        }
+        Ok(true)
+    })
+}
+
+/// Bytes of the content of that hash, if it is there and is what its hash says.
+fn sound_bytes(database: &Database, hash: &B256) -> Result<Option<u64>, StorageError> {
+    let record = database.get(Column::Content, hash.as_slice())?;
+    Ok(record.filter(|content| keccak256(&**content) == *hash).map(|content| content.len() as u64))
+}
+
+/// Content against references, and references against slots.
+pub(super) fn check(database: &Database, report: &mut CheckReport) -> Result<(), StorageError> {
+    let mut problem = |problem: String| {
+        if report.problems.len() < PROBLEMS_MAX {
+            report.problems.push(problem);
+        }
+    };
+    let (mut records, mut bytes) = (0u64, 0u64);
+    database.for_each(Column::Content, &[], |key, content| {
+        let hash = B256::try_from(key).unwrap_or_default();
+        records = records.saturating_add(1);
+        bytes = bytes.saturating_add(content.len() as u64);
+        if keccak256(content) != hash {
+            problem(format!("content {hash}: its bytes have another hash"));
+        }
+        if !content::is_named(database, &hash, |_| true, |_| true)? {
+            problem(format!("content {hash}: nothing names it"));
+        }
+        Ok(true)
+    })?;
+    for_each_named(database, |hash| {
+        if database.get(Column::Content, hash.as_slice())?.is_none() {
+            problem(format!("content {hash}: it is missing"));
+        }
+        Ok(())
+    })?;
+    database.for_each(Column::ContentRefs, &[], |key, _| {
+        let (hash, slot_key) = key.split_at_checked(B256::len_bytes()).unwrap_or_default();
+        let (address, slot) = decode_slot_key(slot_key)?;
+        let value = database.get(Column::Slots, slot_key)?.map(|record| decode_slot(&record)).transpose()?;
+        if value != Some(U256::from_be_slice(hash)) {
+            let hash = B256::try_from(hash).unwrap_or_default();
+            problem(format!("content {hash}: slot {slot} of {address} is said to name it, but has another value"));
+        }
+        Ok(true)
+    })?;
+    (report.content, report.content_bytes) = (records, bytes);
+    Ok(())
+}
