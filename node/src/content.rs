@@ -39,7 +39,7 @@ const _: () = {
 /// # Errors
 /// The database cannot be read.
 pub fn answer(storage: &Storage, request: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-    if request.len() % HASH_BYTES != 0 || request.len() / HASH_BYTES > REQUEST_HASHES_MAX {
+    if !request.len().is_multiple_of(HASH_BYTES) || request.len() / HASH_BYTES > REQUEST_HASHES_MAX {
         return Ok(None);
     }
     let mut answer = Vec::new();

@@ -341,7 +341,7 @@ fn removed_values_leave_the_disk_of_a_pruned_node() {
     const VALUE_BYTES: usize = 8 << 10;
     // Does not compress.
     let row = |number: u64| -> Bytes {
-        (0..VALUE_BYTES / 32).flat_map(|part| keccak256((number << 32 | part as u64).to_be_bytes()).0).collect()
+        (0..VALUE_BYTES / 32).flat_map(|part| keccak256(((number << 32) | part as u64).to_be_bytes()).0).collect()
     };
     let mut content = Content::new(HistoryMode::Window { blocks: WINDOW });
     for number in 0..ROWS / 16 {
