@@ -7,13 +7,14 @@
 //! ```
 use super::batch;
 use crate::{NodeError, metrics, shutdown::Shutdown};
+use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{B256, Bytes, keccak256};
 use pervade_p2p::{
     GossipMessage, Lane, NetworkEvent, NetworkHandle, Topic, Verdict, limits::TRANSACTIONS_MESSAGE_BYTES_MAX,
 };
-use pervade_txpool::{PoolError, TxPool};
+use pervade_txpool::{PoolError, PooledTransaction, TxPool};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     thread,
     time::{Duration, Instant},
 };
@@ -32,7 +33,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(4);
 /// How often transactions are looked at for that.
 const TELL_AGAIN_PERIOD: Duration = Duration::from_secs(1);
 
-/// A transaction that was told.
+/// A transaction that was told, or that the pool's journal brought back: before the restart it may have been told, or not.
 struct Remembered {
     hash: B256,
     encoded: Bytes,
@@ -41,7 +42,7 @@ struct Remembered {
 
 /// Tells the network what the pool has accepted from clients.
 pub(super) async fn tell(mut told: mpsc::Receiver<Bytes>, network: NetworkHandle, pool: TxPool, shutdown: Shutdown) {
-    let mut remembered: VecDeque<Remembered> = VecDeque::new();
+    let mut remembered = brought_back(&pool);
     let mut again = interval(TELL_AGAIN_PERIOD);
     loop {
         let first = tokio::select! {
@@ -71,6 +72,19 @@ pub(super) async fn tell(mut told: mpsc::Receiver<Bytes>, network: NetworkHandle
             remembered.pop_front();
         }
     }
+}
+
+/// What the pool holds at the start. Its peers hear of it once they had time to connect.
+fn brought_back(pool: &TxPool) -> VecDeque<Remembered> {
+    let (content, told) = (pool.content(), Instant::now());
+    let of_senders = content.pending.into_values().chain(content.queued.into_values());
+    let transactions = of_senders.flat_map(BTreeMap::into_values).take(REMEMBERED_MAX);
+    let remember = |pooled: PooledTransaction| Remembered {
+        hash: pooled.hash,
+        encoded: pooled.transaction.encoded_2718().into(),
+        told,
+    };
+    transactions.map(remember).collect()
 }
 
 /// Forgets what is in a block, and tells again what has waited too long.
@@ -168,6 +182,16 @@ fn is_senders_fault(error: &PoolError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        config::{DevConfig, NodeOptions},
+        dev::DevNetwork,
+    };
+    use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+    use alloy_primitives::{Address, TxKind};
+    use alloy_signer::SignerSync;
+    use pervade_storage::{MemoryDisk, Storage, StorageOptions};
+    use pervade_txpool::{MemoryJournal, PoolConfig};
+    use std::sync::Arc;
 
     #[test]
     fn messages_are_filled_to_their_limits() {
@@ -179,6 +203,38 @@ mod tests {
         assert_eq!(count, 2);
         assert!(batch::encode(&large[..count]).len() <= TRANSACTIONS_MESSAGE_BYTES_MAX);
         assert!(batch::encode(&large[..=count]).len() > TRANSACTIONS_MESSAGE_BYTES_MAX);
+    }
+
+    #[test]
+    fn what_the_journal_brought_back_is_told_again() {
+        let config = NodeOptions::default().dev.or_defaults(true);
+        let network = DevNetwork::new(&DevConfig { accounts: 2, ..config }).unwrap();
+        let spec = Arc::new(network.spec.clone());
+        let storage = Storage::open_in_memory(&MemoryDisk::default(), &spec, StorageOptions::default()).unwrap();
+        let journal = MemoryJournal::default();
+        let open = || TxPool::open_in_memory(&journal, spec.clone(), storage.clone(), PoolConfig::default()).unwrap();
+        // The second waits for one that never came.
+        let encoded = [0, 2].map(|nonce| {
+            let transaction = TxEip1559 {
+                chain_id: spec.chain_id(),
+                nonce,
+                gas_limit: 21_000,
+                max_fee_per_gas: 100_000_000_000,
+                to: TxKind::Call(Address::ZERO),
+                ..TxEip1559::default()
+            };
+            let signature = network.accounts[0].sign_hash_sync(&transaction.signature_hash()).unwrap();
+            Bytes::from(TxEnvelope::from(transaction.into_signed(signature)).encoded_2718())
+        });
+        let pool = open();
+        assert!(brought_back(&pool).is_empty());
+        for transaction in &encoded {
+            pool.admit(transaction).unwrap();
+        }
+        drop(pool);
+        journal.restart(usize::MAX);
+        let told: Vec<_> = brought_back(&open()).into_iter().map(|one| (one.hash, one.encoded)).collect();
+        assert_eq!(told, encoded.map(|transaction| (keccak256(&transaction), transaction)));
     }
 
     #[test]
