@@ -78,6 +78,11 @@ impl Ballot {
         Some((**place, papers.signed[papers.next].clone()))
     }
 
+    /// What each account has signed.
+    pub fn papers(&self) -> impl Iterator<Item = (usize, &[SignedTransaction])> {
+        self.papers.iter().map(|(place, papers)| (*place, &papers.signed[..]))
+    }
+
     /// A node has the next transaction of an account.
     pub fn taken(&mut self, place: usize) {
         if let Some(papers) = self.papers.get_mut(&place) {

@@ -53,6 +53,19 @@ impl Clients {
         (signed, changes.into_iter().filter(|change| change.power > 0).map(|change| change.place).collect())
     }
 
+    /// What stands in the way of a transaction that a node has acknowledged: an earlier one of the same sender that nobody has
+    /// any more, since the only node that had it was set up anew.
+    pub fn missing(&self, oracle: &Oracle) -> Option<(Sender, SignedTransaction)> {
+        let accounts = TRANSACTIONS.iter().enumerate().map(|(index, signed)| (Sender::Account(index), &signed[..]));
+        let validators = self.ballot.iter().flat_map(Ballot::papers);
+        let mut senders = accounts.chain(validators.map(|(place, signed)| (Sender::Validator(place), signed)));
+        senders.find_map(|(sender, signed)| {
+            let open = signed.iter().position(|one| !oracle.includes(&one.hash))?;
+            let is_awaited = signed[open..].iter().any(|one| oracle.is_outstanding(&one.hash));
+            is_awaited.then(|| (sender, signed[open].clone()))
+        })
+    }
+
     /// A node has it.
     pub fn taken(&mut self, sender: Sender) {
         match (sender, &mut self.ballot) {

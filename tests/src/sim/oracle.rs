@@ -349,6 +349,11 @@ impl Oracle {
         self.model.includes(hash)
     }
 
+    /// Whether it is acknowledged and in no block yet.
+    pub fn is_outstanding(&self, hash: &B256) -> bool {
+        self.acknowledged.contains_key(hash) && !self.model.includes(hash)
+    }
+
     /// Acknowledged transactions that no block has yet.
     pub fn outstanding(&self) -> usize {
         self.acknowledged.keys().filter(|hash| !self.model.includes(hash)).count()

@@ -91,7 +91,7 @@ enum Phase {
     Storm,
     /// All is whole again, and all must get on.
     Calm,
-    /// As in the calm, and no transaction is handed in any more.
+    /// As in the calm, and no new transaction is handed in any more.
     End,
 }
 
@@ -205,16 +205,16 @@ impl Simulation {
 
     fn client(&mut self) {
         let world = &mut self.world;
-        if self.phase == Phase::End {
-            return;
-        }
         world.schedule.after(world.random.between(1, 2 * world.plan.client_period), Happening::Client);
         let up: Vec<_> =
             self.nodes.iter().filter(|node| node.is_up() && node.is_honest()).map(|node| node.place).collect();
         // While a validator is silent, the others need each other.
         let world = &mut self.world;
         let may_begin = world.oracle.height() > self.wiped_to;
-        let (handed_in, newcomers) = self.clients.draw(world, may_begin);
+        let (handed_in, newcomers) = match self.phase {
+            Phase::End => (self.clients.missing(&world.oracle), Vec::new()),
+            _ => self.clients.draw(world, may_begin),
+        };
         if let Some((from, signed)) = handed_in
             && let Some(place) = up.get(world.random.index(up.len())).copied()
         {
