@@ -1,7 +1,7 @@
 //! The development network: one validator, funded accounts of a well-known mnemonic, Osaka rules.
 //!
 //! Everything about it is a function of its settings, so that a kept data directory opens again.
-use crate::{NodeError, config::DevConfig, keys::compressed_public_key, producer::Pacing};
+use crate::{NodeError, config::DevConfig, keys::compressed_public_key, pacing::Pacing};
 use alloy_primitives::{Address, U256, hex, keccak256};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
 use pervade_chainspec::{ChainSpec, NetworkParams, PrecompileActivations, ValidatorConfig, params};

@@ -8,9 +8,9 @@
 //!     │                  │
 //!     ▼                  ▼
 //!   txpool ─────────► producer ──► ledger ──► storage
-//!     ▲        (one validator)       ▲
+//!     ▲       (development node)     ▲
 //!     └────────────► cluster ────────┘
-//!            (several: consensus, p2p)
+//!           (all else: consensus, p2p)
 //! ```
 //!
 //! - A block is announced after it is durable, never before.
@@ -34,6 +34,7 @@ pub mod keys;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;
+pub mod pacing;
 pub mod producer;
 pub mod remote;
 pub mod rlp_chain;

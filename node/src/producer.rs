@@ -1,4 +1,4 @@
-//! Block production of a single validator: one thread that proposes, commits and announces, block after block.
+//! Block production of a development node: one thread that proposes, commits and announces, block after block.
 //!
 //! ```text
 //!   wait ──► gather ──► propose ──► commit (one sync) ──► pool.on_block ──► heads
@@ -7,14 +7,20 @@
 //! ```
 //! While a block is built and synced, the pool collects the next one's transactions: the busier the node, the larger
 //! its blocks, and the less each transaction costs.
-use crate::{NodeError, ledger::Ledger, metrics, shutdown::Shutdown};
+use crate::{
+    NodeError,
+    ledger::Ledger,
+    metrics,
+    pacing::{Pacing, date, next_base_fee, unix_seconds, work_due_s},
+    shutdown::Shutdown,
+};
 use alloy_primitives::Address;
-use pervade_evm_ext::{ProposalAttributes, things::next_due_time};
+use pervade_evm_ext::ProposalAttributes;
 use pervade_storage::ExecutedBlock;
 use pervade_txpool::{PooledTransaction, TxPool};
 use std::{
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{
     runtime::Handle,
@@ -34,8 +40,6 @@ const GATHER_PER_TRANSACTION: Duration = Duration::from_micros(200);
 /// Longest time between two blocks of a busy node: blocks each 100 ms instead of each 28 ms took a quarter less CPU for a
 /// transfer, and nobody notices a tenth of a second.
 const GATHER_MAX: Duration = Duration::from_millis(100);
-/// What is due later than this is looked for again then.
-const DUE_WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// From so many transactions in a block on, the node counts as busy.
 const BUSY_TRANSACTIONS: usize = 16;
 /// Longest time of taking transactions into one block: keeps readers of the head waiting no longer than that.
@@ -45,15 +49,6 @@ const EXECUTION_TIME_MAX: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_millis(250);
 /// Shortest time between two log lines about new blocks.
 const LOG_PERIOD: Duration = Duration::from_secs(1);
-
-/// When blocks are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pacing {
-    /// Shortest time between two blocks; zero: as soon as there is a transaction.
-    pub block_period: Duration,
-    /// Longest time without a block; `None`: no empty blocks.
-    pub empty_block_period: Option<Duration>,
-}
 
 /// Everything that the thread works with.
 pub struct Producer {
@@ -65,7 +60,7 @@ pub struct Producer {
     pub heads: broadcast::Sender<ExecutedBlock>,
     /// Account in whose name blocks are made.
     pub proposer: Address,
-    /// When blocks are made.
+    /// When blocks are made, until a vote says otherwise.
     pub pacing: Pacing,
     /// Ends the thread, after the block under way.
     pub shutdown: Shutdown,
@@ -84,6 +79,10 @@ enum Wake {
 
 /// What the thread remembers from block to block.
 struct Rhythm {
+    /// The periods that hold for the next block.
+    pacing: Pacing,
+    /// When the protocol's own work is due, Unix seconds.
+    due_s: Option<u64>,
     /// When the last block was begun, or would have been had the thread been on time.
     last: Instant,
     /// Transactions in it.
@@ -118,6 +117,8 @@ impl Producer {
     fn run(self, runtime: &Handle) -> Result<(), NodeError> {
         let now = Instant::now();
         let mut rhythm = Rhythm {
+            pacing: self.pacing,
+            due_s: None,
             last: now,
             last_transactions: 0,
             stuck: None,
@@ -127,6 +128,8 @@ impl Producer {
             unlogged_transactions: 0,
         };
         loop {
+            rhythm.pacing = Pacing::voted(&self.ledger)?.unwrap_or(self.pacing);
+            rhythm.due_s = work_due_s(&self.ledger)?;
             let wake = runtime.block_on(self.wait(&mut rhythm));
             if wake == Wake::Stop {
                 return Ok(());
@@ -135,7 +138,7 @@ impl Producer {
             if let Some(transactions) = self.produce(wake, &mut rhythm)? {
                 rhythm.stuck = None;
                 rhythm.last_transactions = transactions;
-                rhythm.last = self.beat(rhythm.last, begun);
+                rhythm.last = rhythm.beat(begun);
             } else {
                 rhythm.tried = rhythm.stuck.is_some();
                 rhythm.stuck.get_or_insert_with(|| self.pool.subscribe());
@@ -143,17 +146,10 @@ impl Producer {
         }
     }
 
-    /// The time from which the next period counts: a period after the last while the thread keeps up, so that delays
-    /// do not add up; now if it is further behind.
-    fn beat(&self, last: Instant, begun: Instant) -> Instant {
-        let due = last + self.pacing.block_period;
-        if self.pacing.block_period.is_zero() || begun > due + self.pacing.block_period { begun } else { due }
-    }
-
     async fn wait(&self, rhythm: &mut Rhythm) -> Wake {
-        let block_at = rhythm.last + self.pacing.block_period;
-        let empty_at = self.pacing.empty_block_period.map(|period| rhythm.last + period);
-        let Rhythm { stuck, tried, .. } = rhythm;
+        let block_at = rhythm.last + rhythm.pacing.block_period;
+        let empty_at = rhythm.pacing.empty_block_period.map(|period| rhythm.last + period);
+        let Rhythm { stuck, tried, due_s, .. } = rhythm;
         let pending = async {
             if let Some(arrivals) = stuck
                 && *tried
@@ -174,12 +170,9 @@ impl Producer {
                 None => std::future::pending().await,
             }
         };
-        let due_at = self.due_at(block_at);
         let due = async {
-            match due_at {
-                Some(at) => sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
+            date(*due_s).await;
+            sleep_until(block_at.into()).await;
         };
         let wake = tokio::select! {
             biased;
@@ -188,29 +181,10 @@ impl Producer {
             () = due => Wake::Empty,
             () = empty => Wake::Empty,
         };
-        if self.pacing.block_period.is_zero() && rhythm.last_transactions >= BUSY_TRANSACTIONS {
+        if rhythm.pacing.block_period.is_zero() && rhythm.last_transactions >= BUSY_TRANSACTIONS {
             sleep_until((rhythm.last + gather(rhythm.last_transactions)).into()).await;
         }
         wake
-    }
-
-    /// When work of the protocol itself needs a block, with or without transactions.
-    fn due_at(&self, block_at: Instant) -> Option<Instant> {
-        let now_s = unix_seconds();
-        let base_fee = next_base_fee(&self.ledger, now_s).unwrap_or_default();
-        let view = self.ledger.storage().latest_view();
-        let number = view.number().saturating_add(1);
-        match next_due_time(self.ledger.spec(), &view, number, base_fee) {
-            Ok(time) => {
-                let wait = Duration::from_secs(time?.saturating_sub(now_s)).min(DUE_WAIT_MAX);
-                Some((Instant::now() + wait).max(block_at))
-            }
-            Err(error) => {
-                // Storage that cannot be read ends the next block, and the node with it.
-                tracing::error!(%error, "cannot read when work is due");
-                None
-            }
-        }
     }
 
     /// Makes one block; `None` if it would have been empty without its time having come.
@@ -276,11 +250,14 @@ fn gather(transactions: usize) -> Duration {
     GATHER_PER_TRANSACTION.saturating_mul(transactions).clamp(GATHER_MIN, GATHER_MAX)
 }
 
-/// Base fee of the block after the head; what the pool orders candidates by.
-pub fn next_base_fee(ledger: &Ledger, timestamp: u64) -> Option<u64> {
-    let head = ledger.head();
-    let child = ledger.spec().forks_at(head.number().saturating_add(1), timestamp, true);
-    ledger.spec().next_base_fee(head.header(), child)
+impl Rhythm {
+    /// The time from which the next period counts: a period after the last while the thread keeps up, so that delays
+    /// do not add up; now if it is further behind.
+    fn beat(&self, begun: Instant) -> Instant {
+        let period = self.pacing.block_period;
+        let due = self.last + period;
+        if period.is_zero() || begun > due + period { begun } else { due }
+    }
 }
 
 /// Completes when a transaction came, or some were missed.
@@ -288,11 +265,6 @@ async fn next_arrival(arrivals: &mut broadcast::Receiver<PooledTransaction>) {
     if let Err(RecvError::Closed) = arrivals.recv().await {
         std::future::pending::<()>().await;
     }
-}
-
-/// The clock, unix seconds; 0 before 1970.
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 #[cfg(test)]

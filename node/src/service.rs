@@ -15,7 +15,8 @@ use crate::{
     health::Health,
     ledger::Ledger,
     metrics::{self, MetricsSource},
-    producer::{Pacing, Producer},
+    pacing::Pacing,
+    producer::Producer,
     shutdown::Shutdown,
 };
 use alloy_primitives::Address;
@@ -47,19 +48,19 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// What this node does on its chain.
 #[derive(Debug, Clone)]
 pub enum Role {
-    /// Makes all blocks by itself, in the name of this account.
+    /// Makes all blocks by itself, in the name of this account, without agreement: a development node.
     Producer {
         /// The validator's account.
         account: Address,
         /// When blocks are made.
         pacing: Pacing,
     },
-    /// Decides blocks with the other validators, or follows them.
+    /// Decides blocks with the other validators, if there are others, or follows them.
     Member {
         /// Consensus key of a validator; `None` for a follower.
         key: Option<PrivateKeySigner>,
     },
-    /// Serves what is stored. The chain has no validators, or this node is none of them.
+    /// Serves what is stored: the chain has no validators.
     ReadOnly,
 }
 
@@ -140,15 +141,13 @@ impl Node {
         };
         let view = cluster.as_ref().map(|cluster| cluster.view.clone());
         let health = Health::new(storage.clone(), shutdown.clone(), view.clone());
-        let pervade = spec.pervade().is_some();
         let context = RpcContext {
             spec,
             storage: storage.clone(),
             pool: pool.clone(),
             heads: heads.clone(),
-            // On an imported chain they wait in the pool, checked like anywhere else. Who has the blocks of one validator
-            // without a network to it has nobody to hand them to.
-            accepts_transactions: !matches!(role, Role::ReadOnly) || !pervade,
+            // On an imported chain they wait in the pool, checked like anywhere else.
+            accepts_transactions: true,
             cluster: view.map(|view| view as Arc<dyn ClusterView>),
             client_version: crate::client_version(),
             health: health.healthy_probe(),

@@ -15,7 +15,11 @@ use pervade_node::{
     shutdown::Shutdown,
 };
 use serde_json::{Value, json};
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 
 /// A node in this process, and a client of it.
@@ -188,6 +192,8 @@ fn validator_network(dir: &Path) -> NodeOptions {
     options.operator.metrics = Some("127.0.0.1:0".parse().unwrap());
     options.http.enabled = Some(true);
     options.http.port = Some(0);
+    options.network.addr = Some(Ipv4Addr::LOCALHOST.into());
+    options.network.port = Some(0);
     options
 }
 
@@ -201,7 +207,7 @@ async fn a_validator_makes_blocks_as_the_genesis_paces_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_validators_key_the_chain_is_served_read_only() {
+async fn without_the_validators_key_the_chain_is_served_and_followed() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = validator_network(dir.path());
     let validator = Running::with(options.clone().resolve(None).unwrap()).await;

@@ -2,8 +2,9 @@
 use super::{
     clock::Clock,
     notices,
+    pace::Pace,
     view::LocalView,
-    work::{Job, Jobs, Outcome, Outcomes},
+    work::{Job, Jobs, NextHeight, Outcome, Outcomes},
 };
 use crate::{NodeError, content, metrics, shutdown::Shutdown};
 use alloy_primitives::Address;
@@ -19,19 +20,13 @@ use pervade_p2p::{
 };
 use pervade_storage::{Storage, StorageError};
 use pervade_txpool::TxPool;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{runtime::Handle, sync::mpsc, time::sleep_until};
 
 /// Messages without a verdict. The machine holds back those of a height that it is about to reach; more are ignored.
 const UNJUDGED_MAX: usize = 8_192;
 /// Requests of peers without an answer.
 const UNANSWERED_MAX: usize = 256;
-/// What is pending but fits into no block (its fee is too low) is tried again after this time.
-const RETRY: Duration = Duration::from_millis(250);
 
 /// Everything that the thread works with.
 pub(super) struct Driver {
@@ -60,10 +55,7 @@ pub(super) struct DriverState {
     unanswered: BTreeMap<u64, Responder>,
     heads: BTreeMap<PeerId, u64>,
     alarm_ms: Option<u64>,
-    /// The machine knows that this height has work.
-    work_told: bool,
-    /// The last block was empty though transactions were pending: they are tried again at this time.
-    retry: Option<Instant>,
+    pace: Pace,
 }
 
 /// What ended a wait.
@@ -77,8 +69,8 @@ enum Wake {
 
 impl Driver {
     /// Works until the shutdown begins or something fails for good. `early` came before the machine was there.
-    pub(super) fn run(mut self, first: Event, early: Vec<NetworkEvent>) -> Result<(), NodeError> {
-        self.step(first)?;
+    pub(super) fn run(mut self, first: NextHeight, early: Vec<NetworkEvent>) -> Result<(), NodeError> {
+        self.begin(first, false)?;
         for event in early {
             self.on_network(event)?;
         }
@@ -101,7 +93,7 @@ impl Driver {
                     self.step(Event::Alarm)?;
                 }
                 Wake::Work => {
-                    self.state.work_told = true;
+                    self.state.pace.on_told();
                     self.step(Event::WorkPending)?;
                 }
             }
@@ -110,16 +102,6 @@ impl Driver {
 
     async fn wait(&mut self) -> Wake {
         let alarm = self.state.alarm_ms.map(|at| self.clock.instant(at));
-        let DriverState { work_told, retry, .. } = self.state;
-        let work = async {
-            if work_told {
-                std::future::pending::<()>().await;
-            }
-            if let Some(at) = retry {
-                sleep_until(at.into()).await;
-            }
-            self.pool.wait_for_pending().await;
-        };
         let ring = async {
             match alarm {
                 Some(at) => sleep_until(at.into()).await,
@@ -132,7 +114,7 @@ impl Driver {
             Some(outcome) = self.results.recv() => Wake::Outcome(outcome),
             () = ring => Wake::Alarm,
             event = self.events.recv() => Wake::Network(event),
-            () = work => Wake::Work,
+            () = self.state.pace.work(self.pool.wait_for_pending()) => Wake::Work,
         }
     }
 
@@ -140,13 +122,16 @@ impl Driver {
         match outcome {
             Outcome::Event(event) => self.step(event),
             Outcome::Committed { transactions, next } => {
-                self.state.work_told = false;
                 let stuck = transactions == 0 && self.pool.status().pending > 0;
-                self.state.retry = stuck.then(|| Instant::now() + RETRY);
-                self.step(next)
+                self.begin(next, stuck)
             }
             Outcome::Failed(error) => Err(error),
         }
+    }
+
+    fn begin(&mut self, next: NextHeight, stuck: bool) -> Result<(), NodeError> {
+        self.state.pace.on_height(&next, stuck);
+        self.step(Event::StartHeight(next.start))
     }
 
     fn on_network(&mut self, event: NetworkEvent) -> Result<(), NodeError> {
@@ -223,6 +208,9 @@ impl Driver {
             self.act(action)?;
         }
         let status = self.machine.status();
+        if status.step != "waiting" {
+            self.state.pace.on_begun(status.height);
+        }
         self.view.update(|agreement| {
             (agreement.height, agreement.round, agreement.step) = (status.height, status.round, status.step);
         });

@@ -1,14 +1,13 @@
 //! The executor's thread: builds, validates and commits blocks, one after another.
 use super::{
-    clock::unix_seconds,
     view::LocalView,
-    work::{Job, Outcome, Outcomes},
+    work::{Job, NextHeight, Outcome, Outcomes},
 };
 use crate::{
     NodeError,
     ledger::{ClusterLedger, Verdict},
     metrics,
-    producer::next_base_fee,
+    pacing::{Pacing, next_base_fee, unix_seconds, work_due_s},
 };
 use alloy_primitives::{Address, B256};
 use pervade_chainspec::ValidatorConfig;
@@ -67,15 +66,19 @@ impl Executor {
         }
     }
 
-    /// The height after the head, with the set that decides it. First event of a run, and of every height.
-    pub(super) fn next_height(&mut self) -> Result<Event, NodeError> {
-        let head = self.ledger.ledger().head();
+    /// The height after the head, with the set that decides it. What a run begins with, and every height.
+    pub(super) fn next_height(&mut self) -> Result<NextHeight, NodeError> {
+        let ledger = self.ledger.ledger();
+        let pacing = Pacing::of_next_block(ledger)?.unwrap_or_default();
+        let due_s = work_due_s(ledger)?;
+        let head = ledger.head();
         let height = head.number().saturating_add(1);
         let validators = self.ledger.validators(height)?;
         let own = |validator: &&ValidatorConfig| self.public_key.is_some_and(|key| key[..] == validator.public_key[..]);
         self.account = validators.iter().find(own).map(|validator| validator.account);
         self.view.set_validator(self.account);
-        Ok(Event::StartHeight(StartHeight { height, parent_timestamp_s: head.header().timestamp, validators }))
+        let start = StartHeight { height, parent_timestamp_s: head.header().timestamp, validators };
+        Ok(NextHeight { start, pacing, due_s })
     }
 
     /// `None`: the height is decided already, or this node has no account to build for.

@@ -1,4 +1,4 @@
-//! A node of a network with several validators: agreement, peers, transactions between pools, catching up.
+//! A node of a network with validators: agreement, peers, transactions between pools, catching up.
 //!
 //! ```text
 //!            ┌────────────── driver: one thread ──────────────┐
@@ -22,6 +22,7 @@ mod clock;
 mod driver;
 mod executor;
 mod notices;
+mod pace;
 mod signing;
 mod start;
 mod transactions;

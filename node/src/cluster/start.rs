@@ -18,7 +18,6 @@ use pervade_consensus::{
     ChainIdentity, ConsensusFiles, Machine, MissingRecord, PublicKey, Recovered, Secp256k1Signer, Secp256k1Verifier,
     Settings, Signer,
 };
-use pervade_evm_ext::governance::chain_settings;
 use pervade_p2p::{Multiaddr, NetworkConfig, NetworkEvent, NetworkEvents, NetworkHandle, PeerId, Topic};
 use pervade_storage::{ExecutedBlock, Storage, StorageError};
 use pervade_txpool::TxPool;
@@ -125,7 +124,7 @@ impl Agreement {
         let storage = ledger.storage().clone();
         let own =
             self.signer.as_ref().and_then(|signer| pervade_consensus::signing::consensus_address(&signer.public_key()));
-        let settings = settings(&ledger, self.chain, &network)?;
+        let settings = settings(self.chain, &network);
         let signer = self.signer.map(|signer| Box::new(signer) as Box<dyn Signer>);
         let machine = Machine::new(settings, signer, Arc::new(Secp256k1Verifier::default()), self.recovered);
         let (jobs, waiting) = sync_channel(JOBS_MAX);
@@ -174,18 +173,15 @@ impl Agreement {
     }
 }
 
-/// The machine's settings: the chain's periods as they are now, and a seed of this node's own.
-fn settings(ledger: &Ledger, chain: ChainIdentity, network: &NetworkHandle) -> Result<Settings, NodeError> {
-    let next = ledger.head().number().saturating_add(1);
-    let voted = chain_settings(ledger.spec(), ledger.storage().latest_view(), next)?;
-    let pervade = voted.ok_or_else(|| NodeError::Chain { reason: "it has no validators".into() })?;
-    Ok(Settings {
+/// The machine's settings: a seed of this node's own, and no periods, since `Pace` keeps them.
+fn settings(chain: ChainIdentity, network: &NetworkHandle) -> Settings {
+    Settings {
         chain,
-        block_period_ms: pervade.block_period_ms,
-        empty_block_period_ms: pervade.empty_block_period_ms,
+        block_period_ms: 0,
+        empty_block_period_ms: 0,
         // Decides jitter and which peers are asked first: any number will do that differs from node to node.
         seed: network.peer_id().to_bytes().iter().fold(0, |seed, byte| seed.rotate_left(7) ^ u64::from(*byte)),
-    })
+    }
 }
 
 /// The oldest block from which on all have certificates: blocks that were imported have none.

@@ -1,8 +1,8 @@
 //! Jobs of the executor, and what becomes of them.
-use crate::NodeError;
+use crate::{NodeError, pacing::Pacing};
 use alloy_primitives::B256;
 use bytes::Bytes;
-use pervade_consensus::{CommitCertificate, Event};
+use pervade_consensus::{CommitCertificate, Event, StartHeight};
 use std::sync::mpsc::SyncSender;
 use tokio::sync::mpsc;
 
@@ -25,10 +25,21 @@ pub(super) enum Job {
 pub(super) enum Outcome {
     /// Something for the machine.
     Event(Event),
-    /// A block became the head: whether it was empty.
-    Committed { transactions: usize, next: Event },
+    /// A block with so many transactions became the head.
+    Committed { transactions: usize, next: NextHeight },
     /// The node must stop.
     Failed(NodeError),
+}
+
+/// The height after the head, and when it is due.
+#[derive(Debug)]
+pub(super) struct NextHeight {
+    /// What the machine is told.
+    pub(super) start: StartHeight,
+    /// The chain's periods at this height.
+    pub(super) pacing: Pacing,
+    /// When the protocol's own work needs a block, Unix seconds.
+    pub(super) due_s: Option<u64>,
 }
 
 /// To the executor.

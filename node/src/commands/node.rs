@@ -4,9 +4,8 @@ use crate::{
     config::{LogOptions, NodeConfig, NodeOptions, VerbosityOptions},
     datadir::DataDir,
     dev::DevNetwork,
-    keys::{compressed_public_key, read_keystore, read_password},
+    keys::{read_keystore, read_password},
     logging,
-    producer::Pacing,
     service::{Node, Role},
     shutdown::Shutdown,
 };
@@ -16,7 +15,6 @@ use pervade_chainspec::ChainSpec;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 /// Arguments of `pervade node`.
@@ -133,37 +131,21 @@ fn read_key(file: &Path, password: Option<&Path>) -> Result<PrivateKeySigner, No
 
 /// What this node does on the chain with this key.
 fn role(spec: &ChainSpec, key: Option<&PrivateKeySigner>) -> Result<Role, NodeError> {
-    let Some(pervade) = spec.pervade() else {
-        return match key {
-            None => Ok(Role::ReadOnly),
-            Some(_) => refuse("its genesis has no validators: leave --validator.key out to serve it read-only".into()),
-        };
-    };
-    let [validator] = pervade.validators.as_slice() else { return Ok(Role::Member { key: key.cloned() }) };
-    match key {
-        Some(key) if compressed_public_key(key) == validator.public_key => {
-            let pacing = Pacing {
-                block_period: Duration::from_millis(pervade.block_period_ms),
-                empty_block_period: (pervade.empty_block_period_ms > 0)
-                    .then_some(Duration::from_millis(pervade.empty_block_period_ms)),
-            };
-            Ok(Role::Producer { account: validator.account, pacing })
+    match (spec.pervade(), key) {
+        // One validator decides as several do: others can follow it, and a vote can add a second.
+        (Some(_), key) => Ok(Role::Member { key: key.cloned() }),
+        (None, None) => Ok(Role::ReadOnly),
+        (None, Some(_)) => {
+            let reason = "its genesis has no validators: leave --validator.key out to serve it read-only";
+            Err(NodeError::Chain { reason: reason.into() })
         }
-        Some(key) => {
-            tracing::warn!(address = %key.address(), "the key is none of this chain's validator: serving read-only");
-            Ok(Role::ReadOnly)
-        }
-        None => Ok(Role::ReadOnly),
     }
-}
-
-fn refuse(reason: String) -> Result<Role, NodeError> {
-    Err(NodeError::Chain { reason })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::compressed_public_key;
     use alloy_genesis::Genesis;
     use pervade_chainspec::{NetworkParams, ValidatorConfig};
 
@@ -176,22 +158,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_validators_own_key_makes_blocks() {
-        let (ours, other) = (PrivateKeySigner::random(), PrivateKeySigner::random());
-        let spec = network(&[&ours]);
-        assert!(
-            matches!(role(&spec, Some(&ours)).unwrap(), Role::Producer { account, .. } if account == ours.address())
-        );
-        assert!(matches!(role(&spec, Some(&other)).unwrap(), Role::ReadOnly));
-        assert!(matches!(role(&spec, None).unwrap(), Role::ReadOnly));
-    }
-
-    #[test]
-    fn several_validators_decide_together_and_others_follow_them() {
+    fn validators_decide_together_however_many_and_others_follow_them() {
         let (one, two) = (PrivateKeySigner::random(), PrivateKeySigner::random());
-        let spec = network(&[&one, &two]);
-        assert!(matches!(role(&spec, Some(&one)).unwrap(), Role::Member { key: Some(key) } if key == one));
-        assert!(matches!(role(&spec, None).unwrap(), Role::Member { key: None }));
+        for spec in [network(&[&one]), network(&[&one, &two])] {
+            assert!(matches!(role(&spec, Some(&one)).unwrap(), Role::Member { key: Some(key) } if key == one));
+            assert!(matches!(role(&spec, None).unwrap(), Role::Member { key: None }));
+        }
     }
 
     #[test]
