@@ -83,8 +83,8 @@ conformance-iot: ## Others' tests of what devices say: make conformance-iot FIXT
 # One of: transfers, erc20, fresh-slots, reads; several with commas.
 WORKLOADS ?= transfers,erc20
 RUNS ?= 5
-.PHONY: bench bench-components bench-compare
-bench: bench-components bench-compare ## Parts of a node one by one, then the node side by side with anvil
+.PHONY: bench bench-components bench-compare bench-cluster
+bench: bench-components bench-compare bench-cluster ## Parts of a node, the node side by side with anvil, four validators with one
 
 bench-build:
 	cargo build --release --package pervade-node --package pervade-tests --bins
@@ -95,6 +95,9 @@ bench-components: bench-build ## Sender recovery, execution, state root and comm
 bench-compare: bench-build ## The same load on pervade and anvil (from npm), alternating
 	anvil="$$(tests/install-anvil.sh)" && $(TARGET_DIR)/release/bench compare \
 		--pervade $(TARGET_DIR)/release/pervade --anvil "$$anvil" --workloads $(WORKLOADS) --runs $(RUNS)
+
+bench-cluster: bench-build ## Four validators on this machine next to a single node
+	$(TARGET_DIR)/release/bench cluster --workloads $(WORKLOADS)
 
 ##@ Around it
 .PHONY: build deps format lint help

@@ -1,14 +1,21 @@
 //! Four validators as real processes: they agree, survive kills, and take others along. Longer runs are `slow_`, and in
 //! `cargo run -p pervade-tests --bin cluster`.
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, U256, hex};
+use alloy_sol_types::{SolCall, sol};
 use pervade_chainspec::ChainSpec;
 use pervade_node::{commands::verify::verify, remote::Remote};
 use pervade_tests::{
-    cluster::{LocalCluster, kill_under_load, latency, one_dead, recovery, rejoin},
-    harness::{DEV_CHAIN_ID, Fees, RunningNode, dev_account, parse_quantity, sign_transfer},
+    cluster::{
+        LocalCluster, flips, hostile, kill_under_load, latency, members, one_dead, recovery, rejoin,
+    },
+    harness::{
+        Change, DEV_CHAIN_ID, Fees, RunningNode, dev_account, parse_quantity, sign_call, sign_deploy, sign_transfer,
+    },
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+sol!("../contracts/IThings.sol");
 
 const WAIT: Duration = Duration::from_secs(20);
 const RECEIVER: Address = Address::repeat_byte(9);
@@ -65,6 +72,131 @@ async fn four_validators_agree_survive_a_kill_and_take_a_follower_along() {
     let status = cluster.node(1).rpc.call("pervade_nodeStatus", json!([])).await.unwrap();
     assert_eq!((&status["validators"], &status["cluster"]["role"]), (&json!(4), &json!("validator")));
     assert!(status["cluster"]["peers"].as_array().unwrap().len() >= 3, "{status}");
+}
+
+const THINGS: &str = "0x0000000000000000000000000000000000007101";
+
+/// The same with an ether, deployed: its address, once it is there.
+async fn forwarder(node: &RunningNode, nonce: u64) -> Address {
+    let (owner, ether, fees) = (dev_account(0), U256::from(10).pow(U256::from(18)), Fees::default());
+    let address = owner.address().create(nonce + 1);
+    let (_, raw) = sign_transfer(&owner, DEV_CHAIN_ID, nonce, address, ether, fees);
+    node.rpc.call("eth_sendRawTransaction", json!([raw])).await.unwrap();
+    let length = u8::try_from(FORWARDER.len()).unwrap();
+    // PUSH1 length, DUP1, PUSH1 offset, PUSH0, CODECOPY, PUSH0, RETURN.
+    let creation = [&[0x60, length, 0x80, 0x60, 9, 0x5f, 0x39, 0x5f, 0xf3][..], &FORWARDER].concat();
+    let (hash, raw) = sign_deploy(&owner, DEV_CHAIN_ID, nonce + 1, creation.into(), 200_000, fees);
+    node.rpc.call("eth_sendRawTransaction", json!([raw])).await.unwrap();
+    let receipt = node.wait_for_receipt(&hash, WAIT).await.unwrap();
+    assert_eq!(receipt["status"], "0x1");
+    address
+}
+
+/// A call of `to` at `time`, Unix seconds.
+fn at_time(time: u64) -> Bytes {
+    let trigger = IThings::Trigger {
+        kind: IThings::TriggerKind::AtTime,
+        thing: B256::ZERO,
+        otherThing: B256::ZERO,
+        model: B256::ZERO,
+        property: B256::ZERO,
+        comparison: IThings::Comparison::Less,
+        threshold: I256::ZERO,
+        exponent: 0,
+        hysteresis: U256::ZERO,
+        radiusMetres: 0,
+        maxAge: 0,
+        firstTime: time,
+        interval: 0,
+        maxFirings: 0,
+        action: FixedBytes([1; 4]),
+        actionGas: 100_000,
+        maxFeePerGas: 1_000_000_000_000,
+    };
+    IThings::watchCall { trigger }.abi_encode().into()
+}
+
+/// Unix time of a node's head.
+async fn head_time(node: &RunningNode) -> u64 {
+    let head = node.rpc.call("eth_getBlockByNumber", json!(["latest", false])).await.unwrap();
+    parse_quantity(&head["timestamp"]).unwrap().to()
+}
+
+async fn height(node: &RunningNode) -> u64 {
+    parse_quantity(&node.rpc.call("eth_blockNumber", json!([])).await.unwrap()).unwrap().to()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_a_chain_of_one_validator_is_followed_and_paced_by_votes_and_due_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = LocalCluster::create(folder.path(), 1, 200).unwrap();
+    cluster.start_all().await.unwrap();
+    let follower = cluster.follower("follower").await.unwrap();
+    let validator = cluster.signer(0).unwrap();
+    let (gift, node) = (U256::from(10).pow(U256::from(18)), cluster.node(0));
+    let (hash, raw) = sign_transfer(&dev_account(0), DEV_CHAIN_ID, 0, validator.address(), gift, Fees::default());
+    follower.rpc.call("eth_sendRawTransaction", json!([raw])).await.unwrap();
+    node.wait_for_receipt(&hash, WAIT).await.unwrap();
+    let asker = forwarder(node, 1).await;
+
+    // Blocks come without transactions, until the vote that ends it holds.
+    node.wait_for_height(height(node).await + 2, WAIT).await.unwrap();
+    let enacted = Change::parameter("emptyBlockPeriodMs", 0).pass(&node.rpc, &[&validator], WAIT).await.unwrap();
+    node.wait_for_height(enacted + 1, WAIT).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(height(node).await, enacted + 1, "no empty block, and nobody restarted");
+
+    // What is due makes one.
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 4;
+    let (account, fees) = (dev_account(0), Fees::default());
+    let (hash, raw) = sign_call(&account, DEV_CHAIN_ID, 3, asker, at_time(time), 3_000_000, fees);
+    node.rpc.call("eth_sendRawTransaction", json!([raw])).await.unwrap();
+    let receipt = node.wait_for_receipt(&hash, WAIT).await.unwrap();
+    assert_eq!(receipt["logs"][0]["address"], THINGS, "{receipt}");
+    let asked = block_of(&receipt);
+    assert_eq!(height(node).await, asked);
+    node.wait_for_height(asked + 1, WAIT).await.unwrap();
+    let made = head_time(node).await;
+    assert!((time..time + 3).contains(&made), "due at {time}, made at {made}");
+    let block = node.rpc.call("eth_getBlockByNumber", json!(["latest", false])).await.unwrap();
+    assert_eq!(block["transactions"].as_array().unwrap().len(), 1, "the action: {block}");
+
+    // The follower has it all, and its blocks prove themselves.
+    follower.wait_for_height(asked + 1, WAIT).await.unwrap();
+    let spec = ChainSpec::read(cluster.genesis()).unwrap();
+    let proved = verify(&Remote::new(follower.rpc.url()), &spec, None).await.unwrap();
+    assert_eq!(proved.header.number, asked + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_nodes_come_and_validators_go_by_vote_under_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = members(folder.path(), 30).await.unwrap();
+    println!("{report}");
+    assert_eq!(report.lost, 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_a_flipped_bit_is_noticed_or_does_not_matter() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = rand::random();
+    println!("seed {seed}");
+    let report = flips(folder.path(), 32, seed).await.unwrap();
+    println!("{report}");
+    assert_eq!(report.failures, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_peers_that_mean_harm_do_not_stop_the_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = rand::random();
+    println!("seed {seed}");
+    let report = hostile(folder.path(), Duration::from_secs(10), seed).await.unwrap();
+    println!("{report}");
+    for attack in &report.attacks {
+        let [before, most, _] = attack.memory_mib;
+        assert!(most < before + 500.0, "{report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

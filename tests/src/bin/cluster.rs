@@ -7,9 +7,15 @@
 //! cluster rejoin   [--blocks 10000]                          a validator that lost everything
 //! cluster partition [--seconds 20]                           two from two, then one from three; needs root
 //! cluster recovery                                           half of the disks lost, brought back by hand
+//! cluster members  [--rate 50]                               a follower and a validator come, another goes, by vote
+//! cluster flips    [--rounds 300] [--seed N]                 one bit of one file turned, again and again
+//! cluster hostile  [--seconds 20] [--seed N]                 peers that mean harm
 //! ```
 use clap::{Parser, Subcommand};
-use pervade_tests::cluster::{kill_under_load, latency, one_dead, partition, recovery, rejoin};
+use eyre::bail;
+use pervade_tests::cluster::{
+    flips, hostile, kill_under_load, latency, members, one_dead, partition, recovery, rejoin,
+};
 use std::time::Duration;
 
 /// What real networks of four validators do, in tables
@@ -48,7 +54,7 @@ enum Scenario {
         #[arg(long, default_value_t = 50)]
         blocks: u64,
     },
-    /// Two of four cut from the others, then one, in network namespaces (needs root)
+    /// Two of four cut from the others, then one, then whoever leads, in network namespaces (needs root)
     Partition {
         /// For so long each
         #[arg(long, default_value_t = 20)]
@@ -56,6 +62,30 @@ enum Scenario {
     },
     /// Half of the validators lose their disks, and are brought back as the operator's guide says
     Recovery,
+    /// A follower is added, a validator is added and another removed by vote, under load
+    Members {
+        /// Transfers a second
+        #[arg(long, default_value_t = 50)]
+        rate: u32,
+    },
+    /// One bit of one file of a stopped validator is turned, and the validator started
+    Flips {
+        /// How often
+        #[arg(long, default_value_t = 300)]
+        rounds: usize,
+        /// Decides the bits
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Peers that mean harm: memory and pace under each attack
+    Hostile {
+        /// Each attack for so long, and as long a look before it
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// Decides what they send
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// A validator that lost its data directory comes back
     Rejoin {
         /// Blocks that it has to fetch
@@ -70,7 +100,11 @@ async fn main() -> eyre::Result<()> {
     let seconds = Duration::from_secs;
     match Args::parse().scenario {
         Scenario::Kill { seconds: time, every, rate } => {
-            println!("{}", kill_under_load(folder.path(), seconds(time), seconds(every), rate).await?);
+            let report = kill_under_load(folder.path(), seconds(time), seconds(every), rate).await?;
+            println!("{report}");
+            if report.lost > 0 {
+                bail!("{} acknowledged transactions are lost", report.lost);
+            }
         }
         Scenario::Latency { seconds: time, rate } => {
             let report = latency(folder.path(), seconds(time), rate).await?;
@@ -94,11 +128,31 @@ async fn main() -> eyre::Result<()> {
                 report.elapsed.as_secs_f64()
             );
         }
-        Scenario::Rejoin { blocks } => {
-            let report = rejoin(folder.path(), blocks).await?;
-            let pace = report.blocks as f64 / report.elapsed.as_secs_f64();
-            println!("{} blocks in {:.1} s: {pace:.0} blocks a second", report.blocks, report.elapsed.as_secs_f64());
+        Scenario::Rejoin { blocks } => println!("{}", rejoin(folder.path(), blocks).await?),
+        Scenario::Members { rate } => {
+            let report = members(folder.path(), rate).await?;
+            println!("{report}");
+            if report.lost > 0 {
+                bail!("{} acknowledged transactions are lost", report.lost);
+            }
+        }
+        Scenario::Flips { rounds, seed } => {
+            let report = flips(folder.path(), rounds, chosen(seed)).await?;
+            println!("{report}");
+            if !report.failures.is_empty() {
+                bail!("{} of {rounds} flipped bits did harm", report.failures.len());
+            }
+        }
+        Scenario::Hostile { seconds: time, seed } => {
+            println!("{}", hostile(folder.path(), seconds(time), chosen(seed)).await?);
         }
     }
     Ok(())
+}
+
+/// The seed that was given, or any; told, so that the run can be had again.
+fn chosen(seed: Option<u64>) -> u64 {
+    let seed = seed.unwrap_or_else(rand::random);
+    println!("seed {seed}");
+    seed
 }

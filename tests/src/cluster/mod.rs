@@ -4,16 +4,28 @@
 //!   network   validators and followers: start, ask, kill
 //!   load      transfers at a pace, with the time to the receipt on another node
 //!   scenario  killing under load, a wiped validator, one of four dead: tables of what was seen
+//!   members   followers and validators that come and go by vote
 //!   partition the same in network namespaces, cut and joined
+//!   flips     one bit turned in every kind of file
+//!   hostile   peers that mean harm
+//!   throughput how much it takes, next to a single node
 //! ```
+mod flips;
+mod hostile;
 mod load;
+mod members;
 mod namespaces;
 mod network;
 mod partition;
 mod scenario;
+mod throughput;
 
+pub use flips::{FlipReport, Outcome, flips};
+pub use hostile::{AttackReport, HostileReport, hostile};
 pub use load::{Latencies, Load, LoadReport};
+pub use members::{MembersReport, members};
 pub use namespaces::Namespaces;
 pub use network::LocalCluster;
-pub use partition::{PartitionReport, partition};
+pub use partition::{LeaderReport, PartitionReport, partition};
 pub use scenario::{KillReport, PaceReport, RejoinReport, kill_under_load, latency, one_dead, recovery, rejoin};
+pub use throughput::{ThroughputOptions, ThroughputReport, throughput};

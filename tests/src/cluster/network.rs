@@ -2,8 +2,13 @@
 use super::namespaces::address;
 use crate::harness::{NodeOptions, Rpc, RunningNode, parse_quantity};
 use alloy_primitives::B256;
+use alloy_signer_local::PrivateKeySigner;
 use eyre::{Context, bail, eyre};
-use pervade_node::testnet::{CONFIG_FILE, GENESIS_FILE, Testnet, TestnetPlan};
+use pervade_chainspec::ChainSpec;
+use pervade_node::{
+    keys::{read_keystore, write_keystore},
+    testnet::{CONFIG_FILE, GENESIS_FILE, KEYSTORE_FILE, PASSWORD_FILE, Testnet, TestnetPlan},
+};
 use serde_json::{Value, json};
 use std::{
     net::{TcpListener, UdpSocket},
@@ -16,6 +21,8 @@ use tokio::task::JoinSet;
 const POLL: Duration = Duration::from_millis(10);
 /// Ports that are tried for a network.
 const PORT_TRIES: usize = 100;
+/// Of the keystores of validators that come later.
+const PASSWORD: &str = "a later validator's";
 
 /// Validators of one network on this machine. Killed when dropped.
 #[derive(Debug)]
@@ -88,14 +95,64 @@ impl LocalCluster {
         self.nodes.is_empty()
     }
 
-    /// Data directory of a validator.
-    pub fn datadir(&self, index: usize) -> PathBuf {
-        self.dir.join(format!("node{index}/data"))
+    /// The chain.
+    ///
+    /// # Errors
+    /// Its genesis file cannot be read.
+    pub fn spec(&self) -> eyre::Result<ChainSpec> {
+        Ok(ChainSpec::read(&self.genesis)?)
     }
 
-    fn options(&self, index: usize) -> NodeOptions {
-        let folder = self.dir.join(format!("node{index}"));
-        let options = NodeOptions::of_folder(&self.datadir(index), &folder)
+    /// Addresses of the first validators in the network between nodes.
+    pub fn peers(&self) -> &[String] {
+        &self.peers
+    }
+
+    /// Folder of a validator: keys, settings, and the data directory.
+    pub fn folder(&self, index: usize) -> PathBuf {
+        self.dir.join(format!("node{index}"))
+    }
+
+    /// Data directory of a validator.
+    pub fn datadir(&self, index: usize) -> PathBuf {
+        self.folder(index).join("data")
+    }
+
+    /// Key of a validator, which is its account's too.
+    ///
+    /// # Errors
+    /// Its keystore cannot be read.
+    pub fn signer(&self, index: usize) -> eyre::Result<PrivateKeySigner> {
+        let folder = self.folder(index);
+        let password = std::fs::read_to_string(folder.join(PASSWORD_FILE))?;
+        Ok(read_keystore(&folder.join(KEYSTORE_FILE), password.trim_end())?)
+    }
+
+    /// Makes the folder of a node with a validator's key that is in no set yet. Returns its index; it does not run.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn prepare_validator(&mut self) -> eyre::Result<usize> {
+        let index = self.nodes.len();
+        let folder = self.folder(index);
+        std::fs::create_dir_all(&folder)?;
+        write_keystore(&folder.join(KEYSTORE_FILE), &PrivateKeySigner::random(), PASSWORD)?;
+        std::fs::write(folder.join(PASSWORD_FILE), PASSWORD)?;
+        std::fs::copy(&self.genesis, folder.join(GENESIS_FILE))?;
+        let settings = format!(
+            "chain = {GENESIS_FILE:?}\npassword = {PASSWORD_FILE:?}\naddr = \"127.0.0.1\"\nport = 0\n\
+             trusted-peers = {:?}\n\n[validator]\nkey = {KEYSTORE_FILE:?}\n",
+            self.peers
+        );
+        std::fs::write(folder.join(CONFIG_FILE), settings)?;
+        self.nodes.push(None);
+        self.ports.push(None);
+        Ok(index)
+    }
+
+    /// How a validator is started.
+    pub(super) fn options(&self, index: usize) -> NodeOptions {
+        let options = NodeOptions::of_folder(&self.datadir(index), &self.folder(index))
             .arg("--config")
             .arg(CONFIG_FILE)
             .arg("--metrics")
@@ -159,6 +216,16 @@ impl LocalCluster {
     /// It does not run.
     pub fn kill(&mut self, index: usize) -> eyre::Result<()> {
         self.nodes[index].take().ok_or_else(|| eyre!("validator {index} does not run"))?.kill()
+    }
+
+    /// SIGTERM, and waits for an orderly end.
+    ///
+    /// # Errors
+    /// It does not run, or does not end as it should.
+    pub async fn stop(&mut self, index: usize) -> eyre::Result<()> {
+        let node = self.nodes[index].take().ok_or_else(|| eyre!("validator {index} does not run"))?;
+        let status = node.stop().await?;
+        if status.success() { Ok(()) } else { Err(eyre!("validator {index} ended with {status} on SIGTERM")) }
     }
 
     /// Starts a node without a key that knows all validators.

@@ -1,6 +1,7 @@
 //! Networks that are cut in pieces and joined again, in network namespaces.
 use super::{Load, LocalCluster, Namespaces, namespaces::address, network::height};
-use eyre::bail;
+use eyre::{bail, eyre};
+use pervade_consensus::ValidatorSet;
 use std::{
     fmt,
     path::Path,
@@ -11,6 +12,9 @@ use std::{
 const BLOCK_MAX: Duration = Duration::from_secs(30);
 /// Longest wait for a network whose pieces were joined.
 const JOIN_MAX: Duration = Duration::from_secs(90);
+
+/// Leaders that are cut off, one after the other.
+const LEADERS: u64 = 4;
 
 /// What a cut network did.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +27,22 @@ pub struct PartitionReport {
     pub three: u64,
     /// From joining that one to its being in step.
     pub one_joined: Duration,
+    /// The validator whose turn it was, cut from the other three, again and again.
+    pub leaders: LeaderReport,
 }
 
-/// Cuts two from two, then one from three, each for so long, under a light load.
+/// Leaders that were cut off.
+#[derive(Debug, Clone, Copy)]
+pub struct LeaderReport {
+    /// How many, one after the other.
+    pub count: u64,
+    /// Longest time from the cut to the others' next block.
+    pub next_block: Duration,
+    /// Longest time from joining a leader to its being in step.
+    pub joined: Duration,
+}
+
+/// Cuts two from two, then one from three, each for so long, then one leader after the other, under a light load.
 ///
 /// # Errors
 /// Two halves that decide, a fork, or a network that does not go on.
@@ -68,9 +85,46 @@ pub async fn partition(dir: &Path, time: Duration) -> eyre::Result<PartitionRepo
     let wanted = best(&cluster).await?;
     cluster.node(3).wait_for_height(wanted, JOIN_MAX).await?;
     let one_joined = joined.elapsed();
+    let leaders = cut_leaders(&cluster, &namespaces).await?;
     drop(load.finish(Duration::ZERO).await);
-    cluster.assert_same_block(wanted).await?;
-    Ok(PartitionReport { halves, halves_joined, three, one_joined })
+    let wanted = best(&cluster).await?;
+    for index in 0..4 {
+        cluster.node(index).wait_for_height(wanted, JOIN_MAX).await?;
+    }
+    for number in 1..=wanted {
+        cluster.assert_same_block(number).await?;
+    }
+    Ok(PartitionReport { halves, halves_joined, three, one_joined, leaders })
+}
+
+/// Cuts off whoever proposes the next block, one leader after the other.
+async fn cut_leaders(cluster: &LocalCluster, namespaces: &Namespaces) -> eyre::Result<LeaderReport> {
+    let configured = cluster.spec()?.pervade().map(|pervade| pervade.validators.clone()).unwrap_or_default();
+    let set = ValidatorSet::new(&configured)?;
+    let accounts =
+        (0..4).map(|index| Ok(cluster.signer(index)?.address())).collect::<eyre::Result<Vec<_>>>()?;
+    let mut report = LeaderReport { count: LEADERS, next_block: Duration::ZERO, joined: Duration::ZERO };
+    for _ in 0..LEADERS {
+        let head = best(cluster).await?;
+        let turn = set.proposer(head + 1, 0).account;
+        let leader = accounts.iter().position(|account| *account == turn).ok_or_else(|| eyre!("{turn}: whose?"))?;
+        let others: Vec<usize> = (0..4).filter(|index| *index != leader).collect();
+        for other in &others {
+            namespaces.cut(leader, *other)?;
+        }
+        let cut = Instant::now();
+        // The block of its turn may have been decided while the ways were cut: the one after it shows that they go on.
+        cluster.node(others[0]).wait_for_height(head + 2, BLOCK_MAX).await?;
+        report.next_block = report.next_block.max(cut.elapsed());
+        for other in &others {
+            namespaces.join(leader, *other)?;
+        }
+        let joined = Instant::now();
+        let wanted = best(cluster).await?;
+        cluster.node(leader).wait_for_height(wanted, JOIN_MAX).await?;
+        report.joined = report.joined.max(joined.elapsed());
+    }
+    Ok(report)
 }
 
 async fn best(cluster: &LocalCluster) -> eyre::Result<u64> {
@@ -98,6 +152,9 @@ impl fmt::Display for PartitionReport {
         writeln!(f, "| cut | blocks meanwhile | in step after joining |")?;
         writeln!(f, "|---|---|---|")?;
         writeln!(f, "| 2 from 2 | {} | {:.2} s |", self.halves, self.halves_joined.as_secs_f32())?;
-        write!(f, "| 1 from 3 | {} | {:.2} s |", self.three, self.one_joined.as_secs_f32())
+        writeln!(f, "| 1 from 3 | {} | {:.2} s |", self.three, self.one_joined.as_secs_f32())?;
+        let LeaderReport { count, next_block, joined } = self.leaders;
+        let [next_block, joined] = [next_block, joined].map(|time| time.as_secs_f32());
+        write!(f, "| the leader, {count} times | 2 within {next_block:.2} s at most | {joined:.2} s at most |")
     }
 }

@@ -200,6 +200,15 @@ impl std::fmt::Display for Latencies {
     }
 }
 
+impl std::fmt::Display for RejoinReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.elapsed.as_secs_f64();
+        writeln!(f, "| blocks | in step after | blocks a second |")?;
+        writeln!(f, "|---|---|---|")?;
+        write!(f, "| {} | {seconds:.1} s | {:.0} |", self.blocks, self.blocks as f64 / seconds)
+    }
+}
+
 impl std::fmt::Display for KillReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut returns = self.returns.clone();
