@@ -121,6 +121,18 @@ pub enum NodeError {
     /// The files of agreement cannot be used, or a key or set is wrong.
     #[error("consensus: {0}")]
     Consensus(Box<ConsensusError>),
+    /// The validator's key has signed what its record does not know of.
+    #[error(
+        "block {height} is signed by this validator's key, but its signing record ends at height {recorded}: another \
+         process signs with this key, or an old copy of data/consensus was put back. Stop the other process; if there \
+         is none, remove the whole data directory and start again"
+    )]
+    KeyElsewhere {
+        /// Number of the block.
+        height: u64,
+        /// Height of the last signature that the record knows.
+        recorded: u64,
+    },
     /// Another node does not answer as it should.
     #[error("{url}: {reason}")]
     Remote {

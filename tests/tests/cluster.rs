@@ -13,7 +13,11 @@ use pervade_tests::{
     },
 };
 use serde_json::{Value, json};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 sol!("../contracts/IThings.sol");
 
@@ -166,6 +170,40 @@ async fn slow_a_chain_of_one_validator_is_followed_and_paced_by_votes_and_due_wo
     let spec = ChainSpec::read(cluster.genesis()).unwrap();
     let proved = verify(&Remote::new(follower.rpc.url()), &spec, None).await.unwrap();
     assert_eq!(proved.header.number, asked + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_an_old_copy_of_a_signing_record_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cluster = LocalCluster::create(folder.path(), 4, 200).unwrap();
+    cluster.start_all().await.unwrap();
+    cluster.node(3).wait_for_height(2, WAIT).await.unwrap();
+    cluster.stop(3).await.unwrap();
+    let (data, copy) = (cluster.datadir(3), folder.path().join("copy"));
+    let copied = |from: &Path, to: &Path| {
+        let status = Command::new("cp").arg("-r").args([from, to]).status().unwrap();
+        assert!(status.success());
+    };
+    copied(&data, &copy);
+    cluster.start(&[3]).await.unwrap();
+    let wanted = height(cluster.node(0)).await + 6;
+    cluster.node(3).wait_for_height(wanted, WAIT).await.unwrap();
+    cluster.stop(3).await.unwrap();
+
+    std::fs::remove_dir_all(&data).unwrap();
+    copied(&copy, &data);
+    // It may answer before it has seen that.
+    let mut answered = cluster.start(&[3]).await.is_ok();
+    for _ in 0..2_000 {
+        answered = answered && cluster.node_mut(3).is_running();
+        if !answered {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!answered, "it still runs");
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    assert!(log.contains("another process signs with this key"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

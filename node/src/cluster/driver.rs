@@ -1,6 +1,7 @@
 //! The driver's thread: gives the consensus machine its events, and carries its actions out in their order.
 use super::{
     clock::Clock,
+    elsewhere::OwnSignatures,
     notices,
     pace::Pace,
     view::LocalView,
@@ -42,6 +43,7 @@ pub(super) struct Driver {
     pub(super) results: mpsc::UnboundedReceiver<Outcome>,
     pub(super) view: Arc<LocalView>,
     pub(super) own: Option<Address>,
+    pub(super) signatures: OwnSignatures,
     pub(super) shutdown: Shutdown,
     pub(super) runtime: Handle,
     pub(super) state: DriverState,
@@ -219,7 +221,11 @@ impl Driver {
 
     fn act(&mut self, action: Action) -> Result<(), NodeError> {
         match action {
-            Action::Persist(persist) => Ok(self.files.persist(&persist)?),
+            Action::Persist(persist) => {
+                self.files.persist(&persist)?;
+                self.signatures.note(persist.signed.as_ref());
+                Ok(())
+            }
             Action::Verdict { id, verdict } => {
                 if let Some(token) = self.state.unjudged.remove(&id) {
                     self.network.validate(token, judge(verdict));
@@ -232,7 +238,10 @@ impl Driver {
             }
             Action::Build { height, round, budget_ms } => self.job(Job::Build { height, round, budget_ms }),
             Action::Validate { height, block_hash, body, .. } => self.job(Job::Validate { height, block_hash, body }),
-            Action::Decide { certificate, body } => self.job(Job::Decide { certificate, body }),
+            Action::Decide { certificate, body } => {
+                self.signatures.check(&certificate)?;
+                self.job(Job::Decide { certificate, body })
+            }
             Action::SetAlarm { at_ms } => {
                 self.state.alarm_ms = Some(at_ms);
                 Ok(())

@@ -20,6 +20,7 @@
 mod batch;
 mod clock;
 mod driver;
+mod elsewhere;
 mod executor;
 mod notices;
 mod pace;

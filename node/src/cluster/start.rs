@@ -2,6 +2,7 @@
 use super::{
     clock::Clock,
     driver::{Driver, DriverState},
+    elsewhere::OwnSignatures,
     executor::{Executor, HeadLog, head_of},
     signing, transactions,
     view::{LocalView, PEERS_PERIOD},
@@ -125,6 +126,7 @@ impl Agreement {
         let own =
             self.signer.as_ref().and_then(|signer| pervade_consensus::signing::consensus_address(&signer.public_key()));
         let settings = settings(self.chain, &network);
+        let signatures = OwnSignatures::new(own, self.recovered.signing);
         let signer = self.signer.map(|signer| Box::new(signer) as Box<dyn Signer>);
         let machine = Machine::new(settings, signer, Arc::new(Secp256k1Verifier::default()), self.recovered);
         let (jobs, waiting) = sync_channel(JOBS_MAX);
@@ -154,6 +156,7 @@ impl Agreement {
             results,
             view,
             own,
+            signatures,
             shutdown,
             runtime,
             state: DriverState::default(),

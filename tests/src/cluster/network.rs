@@ -251,6 +251,14 @@ impl LocalCluster {
         self.nodes[index].as_ref().unwrap_or_else(|| panic!("validator {index} does not run"))
     }
 
+    /// The same, to look after its process.
+    ///
+    /// # Panics
+    /// As [`Self::node`].
+    pub fn node_mut(&mut self, index: usize) -> &mut RunningNode {
+        self.nodes[index].as_mut().unwrap_or_else(|| panic!("validator {index} does not run"))
+    }
+
     /// Validators that run.
     pub fn running(&self) -> Vec<usize> {
         (0..self.len()).filter(|index| self.nodes[*index].is_some()).collect()
