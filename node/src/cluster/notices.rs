@@ -2,7 +2,7 @@
 use super::view::LocalView;
 use crate::metrics;
 use alloy_primitives::Address;
-use pervade_consensus::{Notice, Step};
+use pervade_consensus::{Notice, SilenceReason, Step};
 
 /// From this difference of clocks on, an operator is warned, milliseconds: proposals are refused at a second ahead.
 const CLOCK_SKEW_WARNING_MS: u64 = 500;
@@ -13,6 +13,17 @@ fn step_name(step: Step) -> &'static str {
         Step::Propose => "propose",
         Step::Prevote => "prevote",
         Step::Precommit => "precommit",
+    }
+}
+
+/// Why a validator is silent, for people.
+fn silence(reason: SilenceReason) -> &'static str {
+    match reason {
+        SilenceReason::HeightForbidden => "its signing record does not know what it signed up to here",
+        SilenceReason::LogDamaged => "the log of agreement, consensus/log, is damaged",
+        SilenceReason::LogBehindRecord => "the log of agreement, consensus/log, lacks what the signing record stands on",
+        SilenceReason::LoggedBlockInvalid => "a block in the log of agreement, consensus/log, is not valid here",
+        SilenceReason::KeyInUseElsewhere => "another process signs with its key",
     }
 }
 
@@ -57,7 +68,7 @@ pub(super) fn notice(notice: &Notice, own: Option<Address>, view: &LocalView) {
         }
         Notice::Syncing { height, target } => tracing::debug!(height, target, "fetching blocks"),
         Notice::Silent { height, reason } => {
-            tracing::warn!(height, ?reason, "this validator does not sign at this height")
+            tracing::warn!(height, reason = silence(*reason), "this validator does not sign at this height")
         }
         Notice::SecondSignatureRefused { height, round } => {
             tracing::error!(height, round, "refused to sign twice: this validator is silent for this height");

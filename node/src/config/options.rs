@@ -66,7 +66,7 @@ section! {
 }
 
 section! {
-    /// The network between nodes. Used on chains with more than one validator.
+    /// The network between nodes. Used on chains with validators; `--dev` has none.
     NetworkOptions => NetworkSettings (dev)
     switches {
         /// Asks peers for other peers, and tells them of this node's [default: true]

@@ -233,7 +233,7 @@ pub(super) async fn garbage(target: Target) -> eyre::Result<()> {
 
 /// Hundreds of connections, each opened again as soon as it is closed.
 pub(super) async fn connections(target: Target) -> eyre::Result<()> {
-    let mut all = JoinSet::new();
+    let mut all = JoinSet::<()>::new();
     for index in 0..CONNECTIONS {
         let target = target.clone();
         all.spawn(async move {
@@ -256,7 +256,7 @@ pub(super) async fn connections(target: Target) -> eyre::Result<()> {
 pub(super) async fn control_floods(target: Target) -> eyre::Result<()> {
     let mut random = target.random(3);
     let flood = control_flood(&target.spec.genesis_hash(), &mut random);
-    let mut all = JoinSet::new();
+    let mut all = JoinSet::<()>::new();
     for address in target.peers.clone() {
         let (target, flood) = (target.clone(), flood.clone());
         all.spawn(async move {

@@ -157,14 +157,8 @@ async fn watch(
 ) -> eyre::Result<Seen> {
     let (begun, first) = (Instant::now(), height(&cluster.node(0).rpc).await?);
     let mut most: f64 = 0.0;
-    let look = async {
-        loop {
-            most = most.max(memory(cluster)?);
-            tokio::time::sleep(SAMPLE).await;
-        }
-    };
     tokio::select! {
-        ended = look => return ended,
+        ended = highest(cluster, &mut most) => ended?,
         ended = tokio::time::timeout(time, attack) => ended.unwrap_or(Ok(()))?,
     }
     let blocks = height(&cluster.node(0).rpc).await? - first;
@@ -172,6 +166,14 @@ async fn watch(
         bail!("no block in {:?}:\n{}", begun.elapsed(), cluster.node(0).log_tail());
     }
     Ok(Seen { pace: blocks as f64 / begun.elapsed().as_secs_f64(), memory_mib: most })
+}
+
+/// Raises `most` to the largest memory that it sees; goes on until it is dropped.
+async fn highest(cluster: &LocalCluster, most: &mut f64) -> eyre::Result<()> {
+    loop {
+        *most = most.max(memory(cluster)?);
+        tokio::time::sleep(SAMPLE).await;
+    }
 }
 
 /// Resident memory of the node that has the most, MiB.
