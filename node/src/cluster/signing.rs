@@ -24,22 +24,33 @@ pub(super) fn is_missing(folder: &Path) -> bool {
     !folder.join(RECORD_FILE).exists()
 }
 
+/// What is known of a validator whose record is missing.
+pub(super) struct Circumstances {
+    /// Its head.
+    pub(super) head: u64,
+    /// The operator says that the key has signed nothing.
+    pub(super) declared_unsigned: bool,
+    /// It decides alone: where nobody is trusted, there is nobody to ask either.
+    pub(super) alone: bool,
+    /// Peers that the operator trusts.
+    pub(super) trusted: BTreeSet<PeerId>,
+}
+
 /// What may be done about a missing record, and the events that came while peers were asked. Waits as long as it takes:
 /// without most of its peers a validator decides nothing anyway, and with none to ask it must not guess.
 ///
 /// # Errors
 /// [`NodeError::Interrupted`].
 pub(super) async fn decide(
-    head: u64,
-    declared_unsigned: bool,
-    trusted: &BTreeSet<PeerId>,
+    circumstances: &Circumstances,
     events: &mut NetworkEvents,
     shutdown: &Shutdown,
 ) -> Result<(MissingRecord, Vec<NetworkEvent>), NodeError> {
-    if declared_unsigned {
+    let Circumstances { head, declared_unsigned, alone, trusted } = circumstances;
+    if *declared_unsigned || (*head == 0 && *alone && trusted.is_empty()) {
         return Ok((MissingRecord::Create { silent_through: 0 }, Vec::new()));
     }
-    if head > 0 || trusted.is_empty() {
+    if *head > 0 || trusted.is_empty() {
         return Ok((MissingRecord::Refuse, Vec::new()));
     }
     let interrupted = NodeError::Interrupted { waiting_for: "the heads of trusted peers" };

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     NodeError,
-    ledger::{ClusterLedger, Ledger},
+    ledger::{ClusterLedger, Ledger, validators},
     metrics,
     shutdown::Shutdown,
 };
@@ -79,8 +79,14 @@ impl Cluster {
         let signer = settings.key.as_ref().map(|key| Secp256k1Signer::new(&key.to_bytes())).transpose()?;
         let public_key = signer.as_ref().map(Signer::public_key);
         let (missing, early) = match &public_key {
-            Some(_) if signing::is_missing(&settings.folder) => {
-                signing::decide(head.number(), settings.declared_unsigned, &trusted, &mut events, &shutdown).await?
+            Some(key) if signing::is_missing(&settings.folder) => {
+                let circumstances = signing::Circumstances {
+                    head: head.number(),
+                    declared_unsigned: settings.declared_unsigned,
+                    alone: is_alone(&ledger, key)?,
+                    trusted,
+                };
+                signing::decide(&circumstances, &mut events, &shutdown).await?
             }
             _ => (MissingRecord::Refuse, Vec::new()),
         };
@@ -203,6 +209,12 @@ fn earliest_certificate(storage: &Storage) -> Result<u64, StorageError> {
         }
     }
     Ok(with)
+}
+
+/// Whether the next block is decided by this key alone.
+fn is_alone(ledger: &Ledger, key: &PublicKey) -> Result<bool, NodeError> {
+    let next = ledger.head().number().saturating_add(1);
+    Ok(matches!(validators(ledger, next)?.as_slice(), [only] if only.public_key[..] == key[..]))
 }
 
 /// The identities at the ends of addresses.
