@@ -5,9 +5,7 @@ use alloy_sol_types::{SolCall, sol};
 use pervade_chainspec::ChainSpec;
 use pervade_node::{commands::verify::verify, remote::Remote};
 use pervade_tests::{
-    cluster::{
-        LocalCluster, flips, hostile, kill_under_load, latency, members, one_dead, recovery, rejoin,
-    },
+    cluster::{LocalCluster, flips, hostile, kill_under_load, latency, members, one_dead, recovery, rejoin},
     harness::{
         Change, DEV_CHAIN_ID, Fees, RunningNode, dev_account, parse_quantity, sign_call, sign_deploy, sign_transfer,
     },

@@ -21,7 +21,9 @@ fn silence(reason: SilenceReason) -> &'static str {
     match reason {
         SilenceReason::HeightForbidden => "its signing record does not know what it signed up to here",
         SilenceReason::LogDamaged => "the log of agreement, consensus/log, is damaged",
-        SilenceReason::LogBehindRecord => "the log of agreement, consensus/log, lacks what the signing record stands on",
+        SilenceReason::LogBehindRecord => {
+            "the log of agreement, consensus/log, lacks what the signing record stands on"
+        }
         SilenceReason::LoggedBlockInvalid => "a block in the log of agreement, consensus/log, is not valid here",
         SilenceReason::KeyInUseElsewhere => "another process signs with its key",
     }

@@ -101,8 +101,7 @@ pub async fn partition(dir: &Path, time: Duration) -> eyre::Result<PartitionRepo
 async fn cut_leaders(cluster: &LocalCluster, namespaces: &Namespaces) -> eyre::Result<LeaderReport> {
     let configured = cluster.spec()?.pervade().map(|pervade| pervade.validators.clone()).unwrap_or_default();
     let set = ValidatorSet::new(&configured)?;
-    let accounts =
-        (0..4).map(|index| Ok(cluster.signer(index)?.address())).collect::<eyre::Result<Vec<_>>>()?;
+    let accounts = (0..4).map(|index| Ok(cluster.signer(index)?.address())).collect::<eyre::Result<Vec<_>>>()?;
     let mut report = LeaderReport { count: LEADERS, next_block: Duration::ZERO, joined: Duration::ZERO };
     for _ in 0..LEADERS {
         let head = best(cluster).await?;

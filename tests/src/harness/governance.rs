@@ -27,7 +27,7 @@ alloy_sol_types::sol! {
 }
 
 /// Something that validators vote on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Change {
     action: IGovernance::Action,
     arguments: Bytes,

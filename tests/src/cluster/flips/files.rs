@@ -31,7 +31,7 @@ const fn kind(
     Kind { name, folder, begins, ends, words, holds_signatures: false }
 }
 
-/// All kinds, as [the data directory](crate) has them.
+/// All kinds.
 pub(super) const KINDS: [Kind; 16] = [
     Kind { holds_signatures: true, ..kind("consensus log", "data/consensus", ("log", ""), &["consensus/log"]) },
     Kind { holds_signatures: true, ..kind("signing record", "data/consensus", ("signed", ""), &["signing record"]) },

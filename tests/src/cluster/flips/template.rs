@@ -63,7 +63,9 @@ pub(super) enum Wrong {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAnswer { reason } => write!(f, "it does not answer, and its log does not lead to the file: {reason}"),
+            Self::NoAnswer { reason } => {
+                write!(f, "it does not answer, and its log does not lead to the file: {reason}")
+            }
             Self::Answer { question, expected, found } => {
                 write!(f, "{question}: {found:.300} instead of {expected:.300}")
             }
@@ -148,11 +150,11 @@ async fn grow(cluster: &LocalCluster) -> eyre::Result<()> {
 
 /// Waits until the tested validator waits for votes that do not come: it has voted at a height that cannot be decided.
 async fn voted_in_vain(cluster: &LocalCluster) -> eyre::Result<()> {
-    let (begun, mut since) = (Instant::now(), None);
+    let (begun, mut since) = (Instant::now(), None::<([Value; 3], Instant)>);
     while begun.elapsed() < WAIT {
         let status = cluster.node(TESTED).rpc.call("pervade_nodeStatus", json!([])).await?;
-        let [height, round, step] = ["height", "round", "step"].map(|field| status["cluster"][field].clone());
-        let place = (["prevote", "precommit"].iter().any(|vote| step == *vote)).then_some((height, round, step));
+        let place = ["height", "round", "step"].map(|field| status["cluster"][field].clone());
+        let place = ["prevote", "precommit"].iter().any(|vote| place[2] == *vote).then_some(place);
         match &since {
             Some((before, at)) if place.as_ref() == Some(before) => {
                 if at.elapsed() > VAIN {
@@ -184,10 +186,7 @@ fn questions(head: u64) -> Vec<(&'static str, Value)> {
     questions
 }
 
-async fn ask(
-    node: &Rpc,
-    questions: Vec<(&'static str, Value)>,
-) -> eyre::Result<Vec<(&'static str, Value, Value)>> {
+async fn ask(node: &Rpc, questions: Vec<(&'static str, Value)>) -> eyre::Result<Vec<(&'static str, Value, Value)>> {
     let mut answers = Vec::with_capacity(questions.len());
     for (method, params) in questions {
         let answer = node.call(method, params.clone()).await.wrap_err_with(|| format!("{method} {params}"))?;

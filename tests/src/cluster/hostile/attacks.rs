@@ -95,7 +95,8 @@ impl Target {
 /// A validator's keys in the wrong hands: votes for blocks that nobody has, and at its turn blocks that do not follow.
 pub(super) async fn stolen_keys(target: Target) -> eyre::Result<()> {
     let author = Author::new(target.chain(), &target.stolen_key)?;
-    let (network, node, mut random) = (target.join(&target.stolen.join("nodekey"))?, Rpc::new(&target.url), target.random(1));
+    let (network, node, mut random) =
+        (target.join(&target.stolen.join("nodekey"))?, Rpc::new(&target.url), target.random(1));
     let members = target.spec.pervade().map(|pervade| pervade.validators.clone()).unwrap_or_default();
     let set = ValidatorSet::new(&members)?;
     let mut sent = 0;
@@ -189,7 +190,11 @@ fn stranger(target: &Target, protocol: &'static str) -> Stranger {
 }
 
 /// A stranger that shook hands with a node.
-async fn shaken(target: &Target, address: &Multiaddr, protocol: &'static str) -> eyre::Result<Option<(Stranger, PeerId)>> {
+async fn shaken(
+    target: &Target,
+    address: &Multiaddr,
+    protocol: &'static str,
+) -> eyre::Result<Option<(Stranger, PeerId)>> {
     let peer = address.to_string();
     let peer = peer.rsplit('/').next().ok_or_else(|| eyre!("{address} names no peer"))?.parse()?;
     let mut stranger = stranger(target, protocol);
@@ -205,7 +210,8 @@ pub(super) async fn garbage(target: Target) -> eyre::Result<()> {
     for round in 0_usize.. {
         for protocol in PROTOCOLS {
             let address = &target.peers[round % target.peers.len()];
-            let Ok(shaken) = tokio::time::timeout(Duration::from_secs(5), shaken(&target, address, protocol)).await else {
+            let Ok(shaken) = tokio::time::timeout(Duration::from_secs(5), shaken(&target, address, protocol)).await
+            else {
                 continue;
             };
             let Some((mut stranger, peer)) = shaken? else {
@@ -261,7 +267,8 @@ pub(super) async fn control_floods(target: Target) -> eyre::Result<()> {
         let (target, flood) = (target.clone(), flood.clone());
         all.spawn(async move {
             loop {
-                let shaken = tokio::time::timeout(Duration::from_secs(5), shaken(&target, &address, PROTOCOLS[0])).await;
+                let shaken =
+                    tokio::time::timeout(Duration::from_secs(5), shaken(&target, &address, PROTOCOLS[0])).await;
                 if let Ok(Ok(Some((mut stranger, peer)))) = shaken {
                     loop {
                         stranger.write(&peer, flood.clone());
