@@ -41,7 +41,10 @@ pub async fn members(dir: &Path, per_second: u32) -> eyre::Result<MembersReport>
     cluster.node(0).wait_for_height(1, WAIT).await?;
     let first = (0..4).map(|index| cluster.signer(index)).collect::<eyre::Result<Vec<_>>>()?;
     let first: Vec<&PrivateKeySigner> = first.iter().collect();
-    fund(cluster.node(0), &first.iter().map(|signer| signer.address()).collect::<Vec<_>>()).await?;
+    let added = cluster.prepare_validator()?;
+    let newcomer = cluster.signer(added)?;
+    let voters: Vec<_> = first.iter().map(|signer| signer.address()).chain([newcomer.address()]).collect();
+    fund(cluster.node(0), &voters).await?;
     let mut report = MembersReport::default();
     let from = height(&cluster.node(0).rpc).await?;
     let urls = (0..4).map(|index| cluster.node(index).rpc.url().to_owned()).collect();
@@ -55,8 +58,6 @@ pub async fn members(dir: &Path, per_second: u32) -> eyre::Result<MembersReport>
     go_on(&cluster).await?;
 
     let begun = Instant::now();
-    let added = cluster.prepare_validator()?;
-    let newcomer = cluster.signer(added)?;
     cluster.start(&[added]).await?;
     in_step(&cluster, cluster.node(added)).await?;
     report.steps.push(("the new validator's node: from its start to the head", begun.elapsed()));
