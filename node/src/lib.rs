@@ -33,6 +33,7 @@ pub mod keys;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;
+pub mod observer;
 pub mod producer;
 pub mod remote;
 pub mod rlp_chain;

@@ -14,6 +14,7 @@ use crate::{
     health::Health,
     ledger::Ledger,
     metrics::{self, MetricsSource},
+    observer::{Observer, ObserverThread},
     producer::{Pacing, Producer},
     shutdown::Shutdown,
 };
@@ -40,6 +41,8 @@ use tokio::{
 
 /// New heads that a slow subscriber may lag behind before it loses the oldest.
 const HEADS_KEPT: usize = 64;
+/// Blocks with their observations that a slow subscriber may lag behind before it loses its subscription.
+const OBSERVED_KEPT: usize = 64;
 /// Longest wait for requests under way when the node stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -102,6 +105,7 @@ pub struct Node {
     /// Gets what ended block production, or agreement.
     blocks: Option<oneshot::Receiver<Result<(), NodeError>>>,
     network: Option<NetworkHandle>,
+    observer: Option<ObserverThread>,
     temporary: Option<TempDir>,
 }
 

@@ -67,12 +67,18 @@ pub(crate) enum Column {
     ValidatorChanges,
     /// height and hash -> evidence against a validator
     Evidence,
+    /// block and ordinal -> canonical observation
+    Observations,
+    /// subject, source or property, block and ordinal -> nothing
+    ObservationIndex,
+    /// contract, event or function, block and log -> mapping
+    Bindings,
     /// markers
     Meta,
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Headers,
         Self::Bodies,
         Self::Transactions,
@@ -90,6 +96,9 @@ impl Column {
         Self::Certificates,
         Self::ValidatorChanges,
         Self::Evidence,
+        Self::Observations,
+        Self::ObservationIndex,
+        Self::Bindings,
         Self::Meta,
     ];
 
@@ -113,6 +122,9 @@ impl Column {
             Self::Certificates => "certificates",
             Self::ValidatorChanges => "validator_changes",
             Self::Evidence => "evidence",
+            Self::Observations => "observations",
+            Self::ObservationIndex => "observation_index",
+            Self::Bindings => "bindings",
             Self::Meta => "meta",
         }
     }
@@ -128,6 +140,7 @@ impl Column {
                 | Self::Certificates
                 | Self::ValidatorChanges
                 | Self::Evidence
+                | Self::Bindings
                 | Self::Meta
         )
     }
@@ -149,7 +162,16 @@ impl Column {
 
     /// Columns whose keys are asked for one by one, often in vain.
     const fn has_bloom(self) -> bool {
-        !matches!(self, Self::LogIndex | Self::History | Self::HistoryIndex | Self::ValidatorChanges | Self::Evidence)
+        !matches!(
+            self,
+            Self::LogIndex
+                | Self::History
+                | Self::HistoryIndex
+                | Self::ValidatorChanges
+                | Self::Evidence
+                | Self::ObservationIndex
+                | Self::Bindings
+        )
     }
 
     pub(crate) fn options(self, cache: &Cache) -> Options {

@@ -7,6 +7,7 @@ mod damage;
 mod logs;
 mod memory;
 mod model;
+mod observations;
 mod opening;
 mod reading;
 mod recovery;
