@@ -129,6 +129,7 @@ impl Node {
         let ledger = open_ledger(spec.clone(), storage.clone()).await?;
         let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;
         let heads = broadcast::Sender::new(HEADS_KEPT);
+        let observed = broadcast::Sender::new(OBSERVED_KEPT);
         let cluster = match &role {
             Role::Member { key } => {
                 let settings = cluster_settings(config, &datadir, key.clone())?;
@@ -140,10 +141,11 @@ impl Node {
         let health = Health::new(storage.clone(), shutdown.clone(), view.clone());
         let pervade = spec.pervade().is_some();
         let context = RpcContext {
-            spec,
+            spec: spec.clone(),
             storage: storage.clone(),
             pool: pool.clone(),
             heads: heads.clone(),
+            observed: observed.clone(),
             // On an imported chain they wait in the pool, checked like anywhere else. Who has the blocks of one validator
             // without a network to it has nobody to hand them to.
             accepts_transactions: !matches!(role, Role::ReadOnly) || !pervade,
@@ -156,7 +158,7 @@ impl Node {
         let rpc = pervade_rpc::serve(config.rpc_config(), context)
             .await
             .map_err(|source| NodeError::Serve { what: addresses, source })?;
-        let source = MetricsSource { storage, pool: pool.clone(), health: health.clone(), started };
+        let source = MetricsSource { storage: storage.clone(), pool: pool.clone(), health: health.clone(), started };
         let (metrics, metrics_server) = match config.operator.metrics {
             Some(addr) => {
                 let (bound, server) = metrics::serve(addr, source, shutdown.clone()).await?;
@@ -180,9 +182,28 @@ impl Node {
             (_, Some(cluster)) => (Some(cluster.ended), Some(cluster.network)),
             (_, None) => (None, None),
         };
+        // Last: a node that does not start leaves no thread behind.
+        let observer = match Observer::is_of_use(&spec) {
+            true => Some(ObserverThread::start(spec, storage, observed, shutdown.clone())?),
+            false => None,
+        };
         health.set_serving();
         let (http, ws) = (rpc.http, rpc.ws);
-        Ok(Self { http, ws, metrics, ledger, pool, health, shutdown, rpc, metrics_server, blocks, network, temporary })
+        Ok(Self {
+            http,
+            ws,
+            metrics,
+            ledger,
+            pool,
+            health,
+            shutdown,
+            rpc,
+            metrics_server,
+            blocks,
+            network,
+            observer,
+            temporary,
+        })
     }
 
     /// Serves until the shutdown begins or something fails for good; then stops everything in order: block
@@ -240,8 +261,14 @@ impl Node {
             tracing::warn!("requests under way took too long: they are cut off");
         }
         drop(self.pool);
-        let ledger = self.ledger;
-        let synced = tokio::task::spawn_blocking(move || ledger.sync()).await;
+        let (ledger, observer) = (self.ledger, self.observer);
+        let ended = move || {
+            if let Some(observer) = observer {
+                observer.join();
+            }
+            ledger.sync()
+        };
+        let synced = tokio::task::spawn_blocking(ended).await;
         // After the database is closed.
         drop(self.temporary);
         synced.unwrap_or_else(|e| Err(NodeError::Stopped { part: "storage", reason: e.to_string() }))

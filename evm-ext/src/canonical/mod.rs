@@ -22,11 +22,11 @@ mod tests;
 
 use crate::semantics::{StoredMapping, abi::ISemantics};
 use alloy_consensus::{Transaction as _, TxReceipt};
-use alloy_primitives::{Address, B256, Bytes, Log};
+use alloy_primitives::{Address, B256, Bytes, I256, Log};
 use alloy_sol_types::{SolCall, SolEvent};
 use budget::Budget;
 use pervade_chainspec::params::SEMANTICS_ADDRESS;
-use pervade_semantics::{Error, Format, Observation, ValueKind, abi::event_payload};
+use pervade_semantics::{Error, Format, Observation, ValueKind, abi::event_payload, json};
 use pervade_storage::{
     BindingChange, BlockObservations, ObservationRecord, Origin, Receipt, RecoveredBlock, StorageError, Transaction,
 };
@@ -103,6 +103,23 @@ pub fn bindings_of(receipts: &[Receipt]) -> Vec<BindingChange> {
 /// Topics of the logs that change bindings.
 pub fn binding_topics() -> [B256; 2] {
     [ISemantics::EventBound::SIGNATURE_HASH, ISemantics::CallBound::SIGNATURE_HASH]
+}
+
+/// The value of an observation as JSON for people and tools: a number with all its digits, text, a truth value, bytes as `0x` and
+/// digits, or an object with `latitude` and `longitude` in degrees.
+pub fn value_json(record: &ObservationRecord) -> String {
+    let kind = ValueKind::ALL.get(usize::from(record.kind)).copied();
+    let said = Observation {
+        subject: record.subject,
+        property: record.property,
+        kind: kind.unwrap_or(ValueKind::Bytes),
+        number: I256::from_raw(record.number),
+        exponent: record.exponent,
+        data: record.data.to_vec(),
+        unit: record.unit.clone(),
+        time_ms: record.time_ms,
+    };
+    said.to_value("").get("value").map_or_else(|| "null".to_owned(), json::write)
 }
 
 /// Where a transaction stands, and what it paid.

@@ -1,4 +1,4 @@
-use super::{CanonicalBlock, CanonicalContext, bindings_of, interpret_block};
+use super::{CanonicalBlock, CanonicalContext, bindings_of, interpret_block, value_json};
 use crate::semantics::{StoredMapping, abi::ISemantics};
 use alloy_consensus::{Header, Signed, TxLegacy, TxType};
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, Log, Signature, TxKind, U256, keccak256};
@@ -159,6 +159,24 @@ fn calls_logs_and_observations_are_read_in_their_order() {
     assert_eq!((first.transaction, first.subject, first.property), (1, BOX, keccak256("urn:t")));
     assert_eq!((first.time_ms, first.unit.as_str(), first.mapping_id), (TIME * 1_000, "Cel", CALLED));
     assert_eq!(block.said.observations[2].time_ms, 5);
+}
+
+#[test]
+fn values_are_written_for_people() {
+    let mut known = known();
+    let block = read(&mut known, vec![sent(SHOP, [], vec![sealed(CARRIER, 280)])]);
+    let number = &block.said.observations[0];
+    assert_eq!(value_json(number), "6.85");
+    let (data, latitude) = (Bytes::from_static(b"a\"b"), 485_000_000i128);
+    let position = (U256::from(latitude.unsigned_abs()) << 128) | U256::from(22_000_000);
+    let of = |kind, number, data| value_json(&pervade_storage::ObservationRecord { kind, number, data, ..number_of() });
+    fn number_of() -> pervade_storage::ObservationRecord {
+        read(&mut known(), vec![sent(SHOP, [], vec![sealed(CARRIER, 280)])]).said.observations.remove(0)
+    }
+    assert_eq!(of(1, U256::ZERO, data.clone()), r#""a\"b""#);
+    assert_eq!(of(2, U256::from(1), Bytes::new()), "true");
+    assert_eq!(of(3, U256::ZERO, data), r#""0x612262""#);
+    assert_eq!(of(4, position, Bytes::new()), r#"{"latitude":48.5,"longitude":2.2}"#);
 }
 
 #[test]

@@ -21,6 +21,13 @@ pub struct StoredMapping {
     pub program_bytes: usize,
 }
 
+impl StoredMapping {
+    /// Keccak-256 and text of its model's properties' IRIs.
+    pub fn iris(&self) -> impl Iterator<Item = (B256, &str)> {
+        self.mapping.model().properties().iter().map(|property| (property.id, property.iri.as_str()))
+    }
+}
+
 /// A mapping; `None` if there is none with this id in this state.
 ///
 /// # Errors

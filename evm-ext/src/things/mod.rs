@@ -26,6 +26,7 @@
 //! ```
 mod balances;
 mod description;
+mod events;
 mod geodesy;
 mod messages;
 mod observations;
@@ -41,6 +42,7 @@ mod triggers;
 mod wheel;
 
 pub use description::check as check_description;
+pub use events::{RequestEvent, request_event};
 pub use questions::{RequestRecord, ThingRecord, next_due_time, request, requests, thing};
 pub use signatures::{Answer, Custody, DeviceMessage, Register, digest, domain};
 

@@ -109,7 +109,7 @@ impl Observer {
         self.storage.put_observations(number, &canonical.said)?;
         metrics::counter!("pervade_observations_total").increment(canonical.said.observations.len() as u64);
         metrics::counter!("pervade_observations_unread_total").increment(canonical.unread.len() as u64);
-        Ok(Some(ObservedBlock { block, receipts, observations: canonical.said.observations }))
+        Ok(Some(ObservedBlock { number, observations: canonical.said.observations }))
     }
 }
 

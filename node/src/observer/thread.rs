@@ -59,7 +59,7 @@ fn run(
     observer.prepare()?;
     while !shutdown.has_begun() {
         match observer.advance()? {
-            Some(observed) if observed.block.number() > announce_after => {
+            Some(observed) if observed.number > announce_after => {
                 // Without subscribers there is nobody to tell.
                 let _ = announced.send(Arc::new(observed));
             }
