@@ -9,9 +9,9 @@ use pervade_storage::{Block, Origin, Receipt, RecoveredBlock, StorageError, Tran
 use std::{collections::BTreeMap, sync::Arc};
 
 sol! {
-    event Sealed(bytes32 indexed box, int32 temperature);
+    event Sealed(bytes32 indexed item, int32 temperature);
     event Listed(int32[] values);
-    function seal(bytes32 box, int32 temperature);
+    function seal(bytes32 item, int32 temperature);
 }
 
 const CARRIER: Address = Address::repeat_byte(0xca);
@@ -48,9 +48,9 @@ fn known() -> Known {
     let model = br#"{"iri":"urn:m","properties":[{"iri":"urn:t","unit":"Cel","exponent":-2}]}"#;
     let model = Model::parse(model).unwrap();
     let mut known = Known::default();
-    let rule = r#""subject":"box","observations":[{"property":"urn:t","value":"temperature","unit":"K"}]"#;
-    let events = format!(r#"{{"event":"event Sealed(bytes32 indexed box, int32 temperature)",{rule}}}"#);
-    let calls = format!(r#"{{"call":"seal(bytes32 box, int32 temperature)",{rule}}}"#);
+    let rule = r#""subject":"item","observations":[{"property":"urn:t","value":"temperature","unit":"K"}]"#;
+    let events = format!(r#"{{"event":"event Sealed(bytes32 indexed item, int32 temperature)",{rule}}}"#);
+    let calls = format!(r#"{{"call":"seal(bytes32 item, int32 temperature)",{rule}}}"#);
     let json = r#"{"observations":[{"property":"urn:t","value":"$.f","unit":"[degF]"}]}"#;
     let greedy = r#"{"event":"event Listed(int32[] values)","observations":[{"property":"urn:t","each":"$.values","value":"@"}]}"#;
     for (id, format, program) in [
@@ -68,7 +68,7 @@ fn known() -> Known {
 }
 
 fn sealed(emitter: Address, kelvin: i32) -> Log {
-    log(emitter, &Sealed { r#box: BOX, temperature: kelvin })
+    log(emitter, &Sealed { item: BOX, temperature: kelvin })
 }
 
 fn log(address: Address, event: &impl SolEvent) -> Log {
@@ -142,7 +142,7 @@ fn calls_logs_and_observations_are_read_in_their_order() {
         },
         payloadHash: B256::ZERO,
     };
-    let input = sealCall { r#box: BOX, temperature: 300 }.abi_encode();
+    let input = sealCall { item: BOX, temperature: 300 }.abi_encode();
     let logs = vec![sealed(CARRIER, 280), log(SEMANTICS_ADDRESS, &observed), sealed(CARRIER, 290)];
     let block = read(&mut known, vec![sent(SHOP, [], vec![sealed(SHOP, 1)]), sent(CARRIER, input, logs)]);
     assert_eq!(
@@ -182,7 +182,7 @@ fn values_are_written_for_people() {
 #[test]
 fn what_is_not_bound_or_has_failed_says_nothing() {
     let mut known = known();
-    let input = sealCall { r#box: BOX, temperature: 300 }.abi_encode();
+    let input = sealCall { item: BOX, temperature: 300 }.abi_encode();
     let failed = Sent { success: false, ..sent(CARRIER, input.clone(), Vec::new()) };
     // A stranger's contract with the very same event and function.
     let block = read(&mut known, vec![failed, sent(SHOP, input, vec![sealed(SHOP, 280)]), sent(CARRIER, [1, 2], vec![])]);
@@ -203,7 +203,7 @@ fn bindings_hold_from_their_log_on() {
     // A call's binding is that from before its transaction.
     let selector = FixedBytes(sealCall::SELECTOR);
     let call_bound = ISemantics::CallBound { target: SHOP, selector, mappingId: CALLED };
-    let input = sealCall { r#box: BOX, temperature: 273 }.abi_encode();
+    let input = sealCall { item: BOX, temperature: 273 }.abi_encode();
     let binding = sent(SHOP, input.clone(), vec![log(SEMANTICS_ADDRESS, &call_bound)]);
     let block = read(&mut known, vec![binding, sent(SHOP, input, Vec::new())]);
     assert_eq!(block.said.observations.iter().map(|said| said.transaction).collect::<Vec<_>>(), [1]);
