@@ -66,15 +66,9 @@ fn define_model() -> Vec<u8> {
         text("Cel"),
     ]
     .concat();
-    let arguments = [
-        number(64).to_vec(),
-        number(128).to_vec(),
-        text("urn:m"),
-        number(1).to_vec(),
-        number(32).to_vec(),
-        property,
-    ]
-    .concat();
+    let arguments =
+        [number(64).to_vec(), number(128).to_vec(), text("urn:m"), number(1).to_vec(), number(32).to_vec(), property]
+            .concat();
     let signature = "defineModel(string,(bytes32,string,uint8,string,int8,int256,int256)[])";
     [&keccak256(signature)[..4], &arguments].concat()
 }
@@ -150,7 +144,8 @@ async fn what_is_recorded_is_traced_at_once_after_a_restart_and_after_a_reindex(
     node.send(&account, 0, define_model()).await;
     let model = keccak256(&define_model()[4..]);
     let program = br#"{"observations":[{"property":"urn:t","value":"$.f","unit":"[degF]"}]}"#.to_vec();
-    let mapping = call("defineMapping(bytes32,uint8,bytes)", &[Part::Word(model), Part::Word(number(0)), Part::Bytes(program)]);
+    let mapping =
+        call("defineMapping(bytes32,uint8,bytes)", &[Part::Word(model), Part::Word(number(0)), Part::Bytes(program)]);
     node.send(&account, 1, mapping.clone()).await;
     let mapping = keccak256(&mapping[4..]);
     let record = |fahrenheit: &str| {

@@ -144,12 +144,7 @@ struct PageJson {
     next: Option<Quantity<U256>>,
 }
 
-fn page(
-    api: &Api,
-    argument: usize,
-    filter: ObservationFilter,
-    range: RangeArguments,
-) -> Result<Json, RpcError> {
+fn page(api: &Api, argument: usize, filter: ObservationFilter, range: RangeArguments) -> Result<Json, RpcError> {
     let head = api.storage().head().number();
     let resolve = |bound: Option<BlockNumber>, default| match bound {
         None => default,

@@ -48,9 +48,7 @@ fn kind(params: &Params<'_>) -> Result<Kind, RpcError> {
     let arguments = Arguments::new(params, 2)?;
     let Text(kind) = arguments.required(0)?;
     Ok(match &*kind {
-        "observations" => {
-            Kind::Observations(arguments.optional::<FilterArguments>(1)?.unwrap_or_default().check(1)?)
-        }
+        "observations" => Kind::Observations(arguments.optional::<FilterArguments>(1)?.unwrap_or_default().check(1)?),
         "requests" => Kind::Requests(arguments.optional(1)?.unwrap_or_default()),
         _ => return Err(RpcError::UnknownSubscription { kind: kind.into_owned(), namespace: "pervade" }),
     })
@@ -114,9 +112,11 @@ struct RequestEventJson {
 fn requests(api: &Api, filter: &RequestFilter, head: &ExecutedBlock, out: &mut Out) -> Result<(), RpcError> {
     let mut parties = Parties { api, number: head.block.number(), known: BTreeMap::new() };
     let transactions = &head.block.block.body.transactions;
-    let logs = head.receipts.iter().zip(transactions).flat_map(|(receipt, transaction)| {
-        receipt.logs.iter().map(move |log| (log, transaction.tx_hash()))
-    });
+    let logs = head
+        .receipts
+        .iter()
+        .zip(transactions)
+        .flat_map(|(receipt, transaction)| receipt.logs.iter().map(move |log| (log, transaction.tx_hash())));
     for ((log, transaction_hash), index) in logs.zip(0u64..) {
         let Some(event) = request_event(log) else { continue };
         if filter.request_id.is_some_and(|Number(id)| id != event.request_id) {

@@ -61,7 +61,8 @@ impl Schema {
                     true
                 }
                 "required" => {
-                    value.is_object() && rule.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some())
+                    value.is_object()
+                        && rule.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some())
                 }
                 "items" => {
                     for (index, member) in value.as_array().into_iter().flatten().enumerate() {
@@ -158,7 +159,10 @@ fn what_the_schema_refuses_is_refused_when_it_is_defined() {
         (Format::Binary, rule(json!({"property": "urn:t", "value": {"bits": 8}}))),
         (Format::Binary, rule(json!({"property": "urn:t", "value": {"offset": 0, "bits": 8, "bit": 8}}))),
         (Format::Binary, json!({"observations": [plain], "endian": "middle"})),
-        (Format::Binary, json!({"observations": [{"property": "urn:t", "value": "t"}], "layout": [{"repeat": 2, "items": []}]})),
+        (
+            Format::Binary,
+            json!({"observations": [{"property": "urn:t", "value": "t"}], "layout": [{"repeat": 2, "items": []}]}),
+        ),
     ] {
         assert!(schema.check(&wrong).is_err(), "{wrong}");
         assert!(Mapping::compile(&model, format, wrong.to_string().as_bytes()).is_err(), "{wrong}");

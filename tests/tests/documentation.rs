@@ -128,7 +128,8 @@ fn until_quote(text: &str) -> String {
 
 #[test]
 fn the_openrpc_document_has_every_method_of_our_own() {
-    let document: serde_json::Value = serde_json::from_str(&read("docs/openrpc.json")).expect("docs/openrpc.json is JSON");
+    let document: serde_json::Value =
+        serde_json::from_str(&read("docs/openrpc.json")).expect("docs/openrpc.json is JSON");
     let methods = document["methods"].as_array().expect("a list of methods");
     let documented = methods.iter().map(|method| method["name"].as_str().expect("a name").to_owned()).collect();
     let mut real = quoted(&source("rpc"), "pervade_");

@@ -185,7 +185,8 @@ fn what_is_not_bound_or_has_failed_says_nothing() {
     let input = sealCall { item: BOX, temperature: 300 }.abi_encode();
     let failed = Sent { success: false, ..sent(CARRIER, input.clone(), Vec::new()) };
     // A stranger's contract with the very same event and function.
-    let block = read(&mut known, vec![failed, sent(SHOP, input, vec![sealed(SHOP, 280)]), sent(CARRIER, [1, 2], vec![])]);
+    let block =
+        read(&mut known, vec![failed, sent(SHOP, input, vec![sealed(SHOP, 280)]), sent(CARRIER, [1, 2], vec![])]);
     assert_eq!(block, CanonicalBlock::default());
     // A look-alike of the precompile's own log.
     let fake = Log { address: SHOP, ..bound(SHOP, SEALED) };
@@ -195,7 +196,8 @@ fn what_is_not_bound_or_has_failed_says_nothing() {
 #[test]
 fn bindings_hold_from_their_log_on() {
     let mut known = known();
-    let logs = vec![sealed(SHOP, 273), bound(SHOP, SEALED), sealed(SHOP, 274), bound(SHOP, B256::ZERO), sealed(SHOP, 275)];
+    let logs =
+        vec![sealed(SHOP, 273), bound(SHOP, SEALED), sealed(SHOP, 274), bound(SHOP, B256::ZERO), sealed(SHOP, 275)];
     let block = read(&mut known, vec![sent(SHOP, [], logs), sent(CARRIER, [], vec![sealed(CARRIER, 276)])]);
     assert_eq!(said(&block).iter().map(|said| said.1).collect::<Vec<_>>(), [Some(2), Some(5)]);
     let changes: Vec<_> = block.said.bindings.iter().map(|change| (change.log, change.mapping_id)).collect();

@@ -37,12 +37,15 @@ pub fn mapping(spec: &ChainSpec, state: impl StateReader, id: B256) -> Result<Op
         return Ok(None);
     }
     let mut state = BlockState::new(state);
-    let found = protocol_step(spec, &mut state, SEMANTICS_ADDRESS, (0, 0), 0, |frame| match mappings::load(frame, id) {
-        Ok(found) => {
-            Ok(Some(StoredMapping { model: found.model, mapping: found.mapping, program_bytes: found.program_bytes }))
-        }
-        Err(PrecompileError::Revert(_)) => Ok(None),
-        Err(error) => Err(error),
-    });
+    let found =
+        protocol_step(spec, &mut state, SEMANTICS_ADDRESS, (0, 0), 0, |frame| match mappings::load(frame, id) {
+            Ok(found) => Ok(Some(StoredMapping {
+                model: found.model,
+                mapping: found.mapping,
+                program_bytes: found.program_bytes,
+            })),
+            Err(PrecompileError::Revert(_)) => Ok(None),
+            Err(error) => Err(error),
+        });
     found.map_err(|error| error.0)
 }

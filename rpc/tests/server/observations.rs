@@ -86,10 +86,14 @@ async fn answers_are_paged_and_filtered() {
     }
     assert_eq!(all, [2.05, 2.05, 3.05, 3.05, 4.05, 4.05, 5.05, 5.05]);
     let sources = [B256::with_last_byte(4), B256::with_last_byte(1)];
-    let found = node.call("pervade_getObservations", json!([{"source": sources, "property": keccak256("urn:t")}])).await;
+    let found =
+        node.call("pervade_getObservations", json!([{"source": sources, "property": keccak256("urn:t")}])).await;
     assert_eq!(values(&found), [1.05, 1.05, 4.05, 4.05]);
-    assert_eq!(values(&node.call("pervade_getObservations", json!([{"subject": B256::ZERO}])).await), Vec::<Value>::new());
-    assert_eq!(values(&node.call("pervade_getObservations", json!([]))  .await).len(), 10);
+    assert_eq!(
+        values(&node.call("pervade_getObservations", json!([{"subject": B256::ZERO}])).await),
+        Vec::<Value>::new()
+    );
+    assert_eq!(values(&node.call("pervade_getObservations", json!([])).await).len(), 10);
     for (wrong, code) in [
         (json!([]), -32602),
         (json!([BOX, {"fromBlock": "0x3", "toBlock": "0x2"}]), -32602),
@@ -139,12 +143,20 @@ async fn observations_are_announced_to_those_whose_filter_they_fit() {
     let node = observed().await;
     let client = node.ws().await;
     let mut boxes = client
-        .subscribe::<Value, _>("pervade_subscribe", rpc_params!["observations", json!({"subject": BOX})], "pervade_unsubscribe")
+        .subscribe::<Value, _>(
+            "pervade_subscribe",
+            rpc_params!["observations", json!({"subject": BOX})],
+            "pervade_unsubscribe",
+        )
         .await
         .unwrap();
     let source = B256::with_last_byte(2);
     let mut second = client
-        .subscribe::<Value, _>("pervade_subscribe", rpc_params!["observations", json!({"source": [source]})], "pervade_unsubscribe")
+        .subscribe::<Value, _>(
+            "pervade_subscribe",
+            rpc_params!["observations", json!({"source": [source]})],
+            "pervade_unsubscribe",
+        )
         .await
         .unwrap();
     for number in 1..=2 {
@@ -156,7 +168,9 @@ async fn observations_are_announced_to_those_whose_filter_they_fit() {
     }
     assert_eq!(second.next().await.unwrap().unwrap(), trace["observations"][2]);
     boxes.unsubscribe().await.unwrap();
-    assert!(client.subscribe::<Value, _>("pervade_subscribe", rpc_params!["heads"], "pervade_unsubscribe").await.is_err());
+    assert!(
+        client.subscribe::<Value, _>("pervade_subscribe", rpc_params!["heads"], "pervade_unsubscribe").await.is_err()
+    );
     assert_eq!(node.error("pervade_subscribe", json!(["requests"])).await.0, -32601, "needs a WebSocket");
 }
 
@@ -189,7 +203,10 @@ async fn requests_are_announced_as_they_come_to_another_status() {
     block.receipts = Arc::new(receipts);
     node.heads.send(block.clone()).unwrap();
     let made = requests.next().await.unwrap().unwrap();
-    assert_eq!((&made["requestId"], &made["status"], &made["logIndex"]), (&json!("0x5"), &json!("pending"), &json!("0x1")));
+    assert_eq!(
+        (&made["requestId"], &made["status"], &made["logIndex"]),
+        (&json!("0x5"), &json!("pending"), &json!("0x1"))
+    );
     assert_eq!((&made["thing"], &made["requester"]), (&json!(thing), &json!(requester)));
     let failed = requests.next().await.unwrap().unwrap();
     assert_eq!((&failed["status"], &failed["code"]), (&json!("failed"), &json!(6)));

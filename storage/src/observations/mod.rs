@@ -18,9 +18,7 @@ mod write;
 pub use query::{OBSERVATION_STEPS_MAX, ObservationFilter, ObservationPage};
 pub(crate) use write::{prune_to, unwind};
 
-use crate::{
-    Storage, StorageError, bell::Bell, codec::observation::binding_key, columns::Column, database::Purpose,
-};
+use crate::{Storage, StorageError, bell::Bell, codec::observation::binding_key, columns::Column, database::Purpose};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use parking_lot::Mutex;
 use std::{

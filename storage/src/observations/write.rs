@@ -5,7 +5,9 @@ use crate::{
     codec::{
         key::block_key,
         meta,
-        observation::{ObservationKey, binding_key, decode_observation, decode_position, encode_observation, position_key},
+        observation::{
+            ObservationKey, binding_key, decode_observation, decode_position, encode_observation, position_key,
+        },
     },
     columns::Column,
     database::{Batch, Database, Purpose},

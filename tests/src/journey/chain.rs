@@ -150,11 +150,8 @@ impl Chain {
     /// As [`Self::produce`].
     pub fn produce_unobserved(&mut self, transactions: Vec<(Transaction, Address)>) -> Vec<Receipt> {
         let count = transactions.len();
-        let attributes = ProposalAttributes {
-            timestamp: self.now_s() + 1,
-            proposer: PROPOSER,
-            time_max: Duration::from_secs(60),
-        };
+        let attributes =
+            ProposalAttributes { timestamp: self.now_s() + 1, proposer: PROPOSER, time_max: Duration::from_secs(60) };
         let proposal = self.ledger.propose(&attributes, &mut Queue(transactions.into())).expect("a proposal");
         assert!(proposal.refused.is_empty(), "{:?}", proposal.refused);
         let receipts = proposal.executed.receipts.to_vec();
@@ -231,8 +228,7 @@ impl Chain {
     /// # Panics
     /// The index cannot be read.
     pub fn trace(&self, subject: B256) -> Vec<Said> {
-        let mut filter =
-            ObservationFilter { subjects: vec![subject], last: u64::MAX, ..ObservationFilter::default() };
+        let mut filter = ObservationFilter { subjects: vec![subject], last: u64::MAX, ..ObservationFilter::default() };
         let mut said = Vec::new();
         loop {
             let page = self.storage().observations(&filter, 3).expect("the index is readable");

@@ -61,7 +61,13 @@ impl Device {
     }
 
     /// A signed message of its first generation.
-    pub fn message(&self, sequence: u64, observed_at_ms: u64, mapping_id: B256, payload: &[u8]) -> IThings::publishCall {
+    pub fn message(
+        &self,
+        sequence: u64,
+        observed_at_ms: u64,
+        mapping_id: B256,
+        payload: &[u8],
+    ) -> IThings::publishCall {
         let signed = DeviceMessage {
             thing: self.thing(),
             generation: 1,
@@ -86,13 +92,8 @@ impl Device {
 /// The report of one gateway that a request of agreement `Gateway` succeeded.
 pub fn answer(gateway: &PrivateKeySigner, request_id: U256, result: &[u8], observed_at_ms: u64) -> IThings::reportCall {
     let result_hash = keccak256(result);
-    let said = Answer {
-        requestId: request_id,
-        attempt: 1,
-        code: 0,
-        resultHash: result_hash,
-        observedAtMs: observed_at_ms,
-    };
+    let said =
+        Answer { requestId: request_id, attempt: 1, code: 0, resultHash: result_hash, observedAtMs: observed_at_ms };
     let signed = SignedAnswer {
         attempt: 1,
         code: 0,

@@ -162,7 +162,8 @@ fn measure(input: Input) -> Option<Worst> {
 }
 
 fn model() -> Model {
-    let properties = r#"{"iri":"urn:t","unit":"Cel","exponent":-2},{"iri":"urn:s","kind":"Text"},{"iri":"urn:b","kind":"Bytes"}"#;
+    let properties =
+        r#"{"iri":"urn:t","unit":"Cel","exponent":-2},{"iri":"urn:s","kind":"Text"},{"iri":"urn:b","kind":"Bytes"}"#;
     Model::parse(format!(r#"{{"iri":"urn:m","properties":[{properties}]}}"#).as_bytes()).expect("a model")
 }
 
@@ -187,9 +188,8 @@ fn seeds() -> Vec<Input> {
     let digits = "7".repeat(1_000);
     let long = "9".repeat(10_000);
     let cbor = |unit: &[u8]| filled(unit, &[0x9f], &[0xff]);
-    let program = |layout: &str, rest: &str| {
-        format!(r#"{{"layout":[{layout}],"observations":[{{"property":"urn:t",{rest}}}]}}"#)
-    };
+    let program =
+        |layout: &str, rest: &str| format!(r#"{{"layout":[{layout}],"observations":[{{"property":"urn:t",{rest}}}]}}"#);
     let mut seeds = Vec::new();
     let documents = [
         (Format::Json, list("[],")),
@@ -277,7 +277,10 @@ fn change_bytes(bytes: &mut Vec<u8>, random: &mut StdRng) {
     let piece = bytes[start..end].to_vec();
     match random.random_range(0..5) {
         0 => bytes[start] = random.random(),
-        1 => bytes[start] = *b"0123456789eE.-+[]{},:\"\\ \x80\x9f\xa0\xbf\xc2\xc4\xc5\xf9\xfb\xff".choose(random).unwrap_or(&b'0'),
+        1 => {
+            bytes[start] =
+                *b"0123456789eE.-+[]{},:\"\\ \x80\x9f\xa0\xbf\xc2\xc4\xc5\xf9\xfb\xff".choose(random).unwrap_or(&b'0')
+        }
         2 => drop(bytes.drain(start..end)),
         3 => {
             let count = random.random_range(1..=32);
@@ -293,9 +296,21 @@ fn change_bytes(bytes: &mut Vec<u8>, random: &mut StdRng) {
 
 fn change_text(text: &str, random: &mut StdRng) -> String {
     let pieces = [
-        ("1/3", "1/7919"), ("1/3", "1"), ("[degF]", "K"), ("60000", "4000"), ("a^8", "a"), ("256", "64"), ("\"b\"", "\"a\""),
-        ("\"when\":\"1\"", "\"when\":\"1 + 1 + 1\""), ("$[0]", "$[-1]"), ("$[0]", "$[1][0]['a']"), ("% 7", "% 3"), ("/ 3", "/ a"),
-        ("\"bits\":1}", "\"bits\":12}"), ("\"@\"", "\"@[0]\""), ("\"decimals\":9", "\"decimals\":0"),
+        ("1/3", "1/7919"),
+        ("1/3", "1"),
+        ("[degF]", "K"),
+        ("60000", "4000"),
+        ("a^8", "a"),
+        ("256", "64"),
+        ("\"b\"", "\"a\""),
+        ("\"when\":\"1\"", "\"when\":\"1 + 1 + 1\""),
+        ("$[0]", "$[-1]"),
+        ("$[0]", "$[1][0]['a']"),
+        ("% 7", "% 3"),
+        ("/ 3", "/ a"),
+        ("\"bits\":1}", "\"bits\":12}"),
+        ("\"@\"", "\"@[0]\""),
+        ("\"decimals\":9", "\"decimals\":0"),
     ];
     let Some((from, to)) = pieces.choose(random) else { return text.to_owned() };
     if random.random() { text.replacen(from, to, 1) } else { text.replacen(to, from, 1) }
@@ -303,7 +318,8 @@ fn change_text(text: &str, random: &mut StdRng) -> String {
 
 fn change_unit(unit: &str, random: &mut StdRng) -> String {
     const ATOMS: [&str; 16] = [
-        "m", "s", "g", "[degF]", "Cel", "[m_e]9", "[h]9", "[k]9", "[G]9", "[pi]", "[ft_i]2", "Ym-9", "10*9", "(m.s)3", "/[c]9", "[e]8",
+        "m", "s", "g", "[degF]", "Cel", "[m_e]9", "[h]9", "[k]9", "[G]9", "[pi]", "[ft_i]2", "Ym-9", "10*9", "(m.s)3",
+        "/[c]9", "[e]8",
     ];
     let atom = ATOMS.choose(random).unwrap_or(&"m");
     match random.random_range(0..4) {

@@ -96,8 +96,7 @@ fn attackers_neither_move_what_a_trigger_sees_nor_wake_it() {
     // In the sensor's name, without its key.
     let mut forged = other.message(2, house.chain.now_ms(), house.reads, HOT);
     forged.message.thing = thing;
-    let refused =
-        house.chain.try_send(&house.attacker, TxKind::Call(THINGS_ADDRESS), U256::ZERO, forged.abi_encode());
+    let refused = house.chain.try_send(&house.attacker, TxKind::Call(THINGS_ADDRESS), U256::ZERO, forged.abi_encode());
     assert!(!refused[0].success());
     // The sensor's own words read through a look-alike model are other words.
     let message = house.sensor.message(3, house.chain.now_ms(), house.reads_look_alike, HOT);

@@ -38,9 +38,8 @@ impl Factory {
             ("urn:example:lathe", Format::SenmlCbor, rule(r#""temp""#)),
             ("urn:example:mill", Format::Binary, rule(r#"{"offset":0,"bits":16,"signed":true,"scale":"1/10"}"#)),
         ];
-        let machines = machines.map(|(id, format, program)| {
-            (Device::new(id), chain.define_mapping(&owner, model, format, &program))
-        });
+        let machines = machines
+            .map(|(id, format, program)| (Device::new(id), chain.define_mapping(&owner, model, format, &program)));
         let hot = machines[1].0.thing();
         let contract = chain.create(&owner, &commander(ACTION, &stop(hot, chain.now_s() + 100_000)));
         for (machine, _) in &machines {
@@ -72,8 +71,7 @@ impl Factory {
         // Whatever the link does, the same message may come three times.
         let mut receipts = self.chain.send(&self.gateway, THINGS_ADDRESS, &call);
         for _ in 0..2 {
-            let again =
-                self.chain.try_send(&self.gateway, TxKind::Call(THINGS_ADDRESS), U256::ZERO, call.abi_encode());
+            let again = self.chain.try_send(&self.gateway, TxKind::Call(THINGS_ADDRESS), U256::ZERO, call.abi_encode());
             assert!(!again[0].success(), "a message counts once");
             receipts.extend(again);
         }

@@ -127,7 +127,10 @@ impl Companies {
         let receive = receiveGoodsCall { order: U256::from(7), goods };
         let chain = &self.chain;
         let transactions = vec![
-            (chain.sign(&self.carrier.0, 0, TxKind::Call(carrier), U256::ZERO, load.abi_encode()), self.carrier.0.address()),
+            (
+                chain.sign(&self.carrier.0, 0, TxKind::Call(carrier), U256::ZERO, load.abi_encode()),
+                self.carrier.0.address(),
+            ),
             (
                 chain.sign(&self.retailer.0, 0, TxKind::Call(retailer), U256::ZERO, receive.abi_encode()),
                 self.retailer.0.address(),
