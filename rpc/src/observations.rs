@@ -5,7 +5,7 @@ use crate::{
     block_id::BlockNumber,
     convert::Quantity,
     limits::{OBSERVATION_VALUES_MAX, OBSERVATION_WAIT_MAX, OBSERVATIONS_MAX},
-    params::{Arguments, Fixed, Number, Number64},
+    params::{Fixed, Number, Number64},
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, U256};

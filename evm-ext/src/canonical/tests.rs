@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, Log, Signature, T
 use alloy_sol_types::{SolCall, SolEvent, sol};
 use pervade_chainspec::params::SEMANTICS_ADDRESS;
 use pervade_semantics::{Error, Format, Mapping, Model};
-use pervade_storage::{Block, Origin, Receipt, RecoveredBlock, StorageError, Transaction};
+use pervade_storage::{Block, ObservationRecord, Origin, Receipt, RecoveredBlock, StorageError, Transaction};
 use std::{collections::BTreeMap, sync::Arc};
 
 sol! {
@@ -164,15 +164,12 @@ fn calls_logs_and_observations_are_read_in_their_order() {
 #[test]
 fn values_are_written_for_people() {
     let mut known = known();
-    let block = read(&mut known, vec![sent(SHOP, [], vec![sealed(CARRIER, 280)])]);
-    let number = &block.said.observations[0];
-    assert_eq!(value_json(number), "6.85");
+    let mut block = read(&mut known, vec![sent(SHOP, [], vec![sealed(CARRIER, 280)])]);
+    let number = block.said.observations.remove(0);
+    assert_eq!(value_json(&number), "6.85");
     let (data, latitude) = (Bytes::from_static(b"a\"b"), 485_000_000i128);
     let position = (U256::from(latitude.unsigned_abs()) << 128) | U256::from(22_000_000);
-    let of = |kind, number, data| value_json(&pervade_storage::ObservationRecord { kind, number, data, ..number_of() });
-    fn number_of() -> pervade_storage::ObservationRecord {
-        read(&mut known(), vec![sent(SHOP, [], vec![sealed(CARRIER, 280)])]).said.observations.remove(0)
-    }
+    let of = |kind, word, data| value_json(&ObservationRecord { kind, number: word, data, ..number.clone() });
     assert_eq!(of(1, U256::ZERO, data.clone()), r#""a\"b""#);
     assert_eq!(of(2, U256::from(1), Bytes::new()), "true");
     assert_eq!(of(3, U256::ZERO, data), r#""0x612262""#);
