@@ -33,7 +33,7 @@ dev: deps ## Builds and starts a development node of its own at http://127.0.0.1
 	exec $(TARGET_DIR)/release/pervade node --dev
 
 ##@ Testing
-.PHONY: test test-slow sim clients conformance conformance-iot
+.PHONY: test test-slow sim fuzz clients conformance conformance-iot
 test: build ## All fast tests
 ifeq ($(NEXTEST),yes)
 	cargo nextest run --workspace
@@ -51,8 +51,22 @@ endif
 # One seed; without it, the first SEEDS of them.
 SEED ?=
 SEEDS ?= 20000
+# A cluster broken on purpose: no-sync, signatures-unchecked or f-plus-one.
+MUTANT ?=
 sim: deps ## Simulated clusters, with all that can go wrong: make sim, or make sim SEED=N
-	cargo run --release --package pervade-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	cargo run --release --package pervade-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(MUTANT),--mutant $(MUTANT))
+
+# Targets of fuzz/, and seconds of each.
+FUZZ ?= genesis agreement payload mapping evidence
+FUZZ_SECONDS ?= 60
+FUZZ_CORPUS = $(TARGET_DIR)/fuzz
+fuzz: deps ## Made-up input from outside: make fuzz FUZZ=payload FUZZ_SECONDS=600
+	cargo fuzz --version > /dev/null 2>&1 || cargo install --locked cargo-fuzz
+	fuzz/seeds.sh $(FUZZ_CORPUS)
+	for target in $(FUZZ); do \
+		cargo fuzz run --sanitizer none "$$target" "$(FUZZ_CORPUS)/$$target" -- -max_total_time=$(FUZZ_SECONDS) -max_len=32768 \
+			-timeout=10 -print_final_stats=1; \
+	done
 
 clients: build ## Unmodified clients (ethers, viem, web3.py, cast, forge) against a development node
 	tests/clients/run.sh $(TARGET_DIR)/debug/pervade

@@ -28,6 +28,7 @@ if [ "${1:-}" = --tests ]; then
   need nginx nginx-light
   need coap-server-notls libcoap3-bin
   need mosquitto mosquitto
+  [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server)
   python3 -c 'import ensurepip, venv' 2> /dev/null || packages+=(python3-venv)
 fi
 

@@ -1,6 +1,6 @@
 //! What the machine is told.
 use crate::{PeerId, wire::DecidedBlock};
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use bytes::Bytes;
 use pervade_chainspec::ValidatorConfig;
 
@@ -131,6 +131,9 @@ pub enum BlockVerdict {
     Valid {
         /// The header's timestamp, Unix seconds. The machine holds fresh proposals to the clock.
         timestamp_s: u64,
+        /// Account that the block's fees go to, where the chain's rule is that it be its proposer's; `None` where it is
+        /// another. The machine knows the proposer, and holds fresh proposals to it.
+        paid: Option<Address>,
     },
     /// The bytes are not a block with this hash. Whoever sent them lied; the block itself may be fine.
     Mismatch,

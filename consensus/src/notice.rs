@@ -66,6 +66,15 @@ pub enum Notice {
         /// Hash of the block.
         block_hash: B256,
     },
+    /// The fees of a proposed block go to somebody who has not proposed it.
+    WrongBeneficiary {
+        /// Height.
+        height: u64,
+        /// Round.
+        round: u32,
+        /// Hash of the block.
+        block_hash: B256,
+    },
     /// This node is behind and fetches blocks.
     Syncing {
         /// Height being worked on.

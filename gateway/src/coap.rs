@@ -3,6 +3,7 @@
 //! Requests are confirmable: repeated until they are acknowledged, with growing pauses. Each exchange has a socket of its
 //! own that is connected to the admitted address, so that nobody else's datagrams are heard.
 mod message;
+mod observation;
 mod socket;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
 };
 use coap_lite::{CoapOption, MessageClass, Packet, RequestType, ResponseType};
 use message::{Block, answer_content_type, content_format, request};
+pub(crate) use observation::follow;
 use socket::Socket;
 
 /// Content of a block that this side sends: fits a datagram over IPv6 with room for options.
@@ -32,69 +34,13 @@ pub(crate) async fn perform(admitted: &Admitted, exchange: &Exchange) -> Result<
     let mut template = request(admitted.target(), method)?;
     // CoAP has no header for an idempotency key.
     let body = exchange.body_with_key();
-    if body.is_some() {
-        if let Some(format) = content_format(&exchange.form.content_type) {
-            template.add_option(CoapOption::ContentFormat, message::uint(format));
-        }
+    if body.is_some()
+        && let Some(format) = content_format(&exchange.form.content_type)
+    {
+        template.add_option(CoapOption::ContentFormat, message::uint(format));
     }
     let response = send_body(&mut socket, &template, body.unwrap_or_default()).await?;
-    receive_body(&mut socket, &template, response).await
-}
-
-/// Begins to follow a resource.
-///
-/// # Errors
-/// [`Failure`]; refused by the thing if the resource cannot be observed.
-pub(crate) async fn observe(admitted: &Admitted, exchange: &Exchange) -> Result<Observation, Failure> {
-    refuse_security(exchange)?;
-    let mut socket = Socket::connect(admitted.address()).await?;
-    let template = request(admitted.target(), RequestType::Get)?;
-    let mut register = template.clone();
-    register.add_option(CoapOption::Observe, Vec::new());
-    let first = socket.exchange(register).await?;
-    let token = first.get_token().to_vec();
-    let Some(sequence) = message::sequence(&first) else {
-        let told = receive_body(&mut socket, &template, first).await;
-        let refused = Failure::new(FailureCode::RefusedByThing, "the resource cannot be observed");
-        return Err(told.err().unwrap_or(refused));
-    };
-    let answer = receive_body(&mut socket, &template, first).await?;
-    Ok(Observation { socket, template, token, sequence, first: Some(answer) })
-}
-
-/// A followed resource. Dropping it closes its socket: the next notification finds nobody, and the thing forgets.
-pub struct Observation {
-    socket: Socket,
-    template: Packet,
-    token: Vec<u8>,
-    sequence: u32,
-    first: Option<Answer>,
-}
-
-impl Observation {
-    /// The resource's state, at first as it is and then whenever it changes. Older states that arrive late are left out.
-    /// Waits as long as it takes: the caller decides when silence is too long and observes anew.
-    ///
-    /// # Errors
-    /// [`Failure`]; the observation has then ended.
-    pub async fn next(&mut self) -> Result<Answer, Failure> {
-        if let Some(first) = self.first.take() {
-            return Ok(first);
-        }
-        loop {
-            let notification = self.socket.receive(&self.token).await?;
-            let Some(sequence) = message::sequence(&notification) else {
-                return Err(match receive_body(&mut self.socket, &self.template, notification).await {
-                    Ok(_) => Failure::unreachable("the thing ended the observation"),
-                    Err(failure) => failure,
-                });
-            };
-            if message::is_newer(self.sequence, sequence) {
-                self.sequence = sequence;
-                return receive_body(&mut self.socket, &self.template, notification).await;
-            }
-        }
-    }
+    receive_body(&mut socket, &template, response, limits::ANSWER_BYTES_MAX).await
 }
 
 fn method(exchange: &Exchange) -> Result<RequestType, Failure> {
@@ -145,7 +91,12 @@ async fn send_body(socket: &mut Socket, template: &Packet, body: Vec<u8>) -> Res
 }
 
 /// The whole body of a response, its later blocks fetched.
-async fn receive_body(socket: &mut Socket, template: &Packet, first: Packet) -> Result<Answer, Failure> {
+async fn receive_body(
+    socket: &mut Socket,
+    template: &Packet,
+    first: Packet,
+    bytes_max: usize,
+) -> Result<Answer, Failure> {
     check_code(&first)?;
     let content_type = answer_content_type(&first);
     let tag = first.get_first_option(CoapOption::ETag).cloned();
@@ -156,8 +107,8 @@ async fn receive_body(socket: &mut Socket, template: &Packet, first: Packet) -> 
     let mut body = first.payload;
     let mut blocks = 1_usize;
     while let Some(last) = block.filter(|block| block.more) {
-        if body.len() > limits::ANSWER_BYTES_MAX || blocks >= BLOCKS_MAX {
-            return Err(Failure::too_large());
+        if body.len() > bytes_max || blocks >= BLOCKS_MAX {
+            return Err(Failure::too_large_for(bytes_max));
         }
         let mut packet = template.clone();
         packet.clear_option(CoapOption::ContentFormat);
@@ -179,8 +130,8 @@ async fn receive_body(socket: &mut Socket, template: &Packet, first: Packet) -> 
         body.extend_from_slice(&next.payload);
         blocks = blocks.saturating_add(1);
     }
-    if body.len() > limits::ANSWER_BYTES_MAX {
-        return Err(Failure::too_large());
+    if body.len() > bytes_max {
+        return Err(Failure::too_large_for(bytes_max));
     }
     Ok(Answer { content_type, body: body.into() })
 }

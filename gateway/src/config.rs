@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! ca = ["consortium-ca.pem"]        # authorities trusted besides the public ones
+//! attempt_ms = 10000                # how long one attempt may take, at most 10,000
 //!
 //! [[allow]]                         # everything else is refused
 //! scheme = "https"
@@ -17,28 +18,34 @@
 //! host = "api.carrier.example"
 //! kind = "bearer"                   # basic, bearer, apikey, certificate
 //! secret = "carrier.token"          # a file; its first line
+//!
+//! [[ipfs]]
+//! url = "http://127.0.0.1:8080"     # a gateway or a local node; it needs a rule, and perhaps an alias, like everything else
 //! ```
 //!
 //! File names are relative to the configuration's folder.
 use crate::{
     error::GatewayError,
     limits,
-    target::{Scheme, TargetHost},
+    target::{Scheme, Target, TargetHost},
 };
 use serde::Deserialize;
 use std::{
     fmt, fs,
     net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// A gateway's configuration, checked.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct GatewayConfig {
+    pub(crate) attempt_timeout: Duration,
     pub(crate) authorities: Vec<Vec<u8>>,
     pub(crate) allow: Vec<AllowRule>,
     pub(crate) aliases: Vec<(TargetHost, IpAddr)>,
     pub(crate) credentials: Vec<(TargetHost, Credential)>,
+    pub(crate) ipfs: Vec<Target>,
 }
 
 /// What may be reached.
@@ -81,12 +88,15 @@ impl fmt::Debug for Secret {
 struct File {
     #[serde(default)]
     ca: Vec<PathBuf>,
+    attempt_ms: Option<u64>,
     #[serde(default)]
     allow: Vec<AllowText>,
     #[serde(default)]
     alias: Vec<AliasText>,
     #[serde(default)]
     credential: Vec<CredentialText>,
+    #[serde(default)]
+    ipfs: Vec<IpfsText>,
 }
 
 #[derive(Deserialize)]
@@ -114,6 +124,12 @@ struct CredentialText {
     secret: Option<PathBuf>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IpfsText {
+    url: String,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -144,8 +160,17 @@ impl GatewayConfig {
         if let Some((field, length)) = lengths.into_iter().find(|(_, length)| *length > limits::CONFIGURED_MAX) {
             return Err(wrong(field.to_owned(), length, "at most 1,024 of them"));
         }
+        if parsed.ipfs.len() > limits::IPFS_GATEWAYS_MAX {
+            return Err(wrong("ipfs".to_owned(), parsed.ipfs.len(), "at most 8 of them"));
+        }
+        let longest = u64::try_from(limits::ATTEMPT_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        let attempt_ms = parsed.attempt_ms.unwrap_or(longest);
+        if !(1..=longest).contains(&attempt_ms) {
+            return Err(wrong("attempt_ms".to_owned(), attempt_ms, "1 to 10,000 milliseconds"));
+        }
         let enumerate = |field: &'static str| move |index: usize, part: &str| format!("{field}[{index}].{part}");
         Ok(Self {
+            attempt_timeout: Duration::from_millis(attempt_ms),
             authorities: parsed
                 .ca
                 .iter()
@@ -161,13 +186,19 @@ impl GatewayConfig {
                 .alias
                 .into_iter()
                 .enumerate()
-                .map(|(i, alias)| Ok((host(enumerate("alias")(i, "host"), &alias.host)?, alias.address.to_canonical())))
+                .map(|(i, alias)| alias.check(i, &enumerate("alias")))
                 .collect::<Result<_, _>>()?,
             credentials: parsed
                 .credential
                 .into_iter()
                 .enumerate()
                 .map(|(i, credential)| credential.check(i, folder, &enumerate("credential")))
+                .collect::<Result<_, _>>()?,
+            ipfs: parsed
+                .ipfs
+                .into_iter()
+                .enumerate()
+                .map(|(i, ipfs)| ipfs.check(enumerate("ipfs")(i, "url")))
                 .collect::<Result<_, _>>()?,
         })
     }
@@ -204,6 +235,27 @@ impl AllowText {
         }
         let port = self.port.unwrap_or(self.scheme.default_port());
         Ok(AllowRule { scheme: self.scheme, host: pattern, port, path: self.path })
+    }
+}
+
+impl AliasText {
+    fn check(self, index: usize, field: &impl Fn(usize, &str) -> String) -> Result<(TargetHost, IpAddr), GatewayError> {
+        let (of, address) = (host(field(index, "host"), &self.host)?, self.address.to_canonical());
+        // Clients connect to an address that is written out whatever else they are told.
+        if matches!(of, TargetHost::Address(written) if written != address) {
+            return Err(wrong(field(index, "address"), address, "an address can be an alias of itself only"));
+        }
+        Ok((of, address))
+    }
+}
+
+impl IpfsText {
+    fn check(self, field: String) -> Result<Target, GatewayError> {
+        let target = Target::parse(&self.url, None).ok();
+        let target = target.filter(|target| matches!(target.scheme, Scheme::Http | Scheme::Https));
+        target
+            .filter(|target| target.query.is_none())
+            .ok_or_else(|| wrong(field, &self.url, "an address of http or https without a query"))
     }
 }
 
@@ -295,6 +347,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.allow[0].port, 443);
+        assert_eq!(config.attempt_timeout, limits::ATTEMPT_TIMEOUT);
         let shown = format!("{config:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
         let Credential::Basic { user, password } = &config.credentials[0].1 else { panic!("{shown}") };
@@ -314,10 +367,15 @@ mod tests {
             ("[[allow]]\nscheme = 'http'\nhost = 'a.b'\npath = '/**/x'", "allow[0].path"),
             ("[[allow]]\nscheme = 'http'\nhost = 'a.b'\npath = '/'\nport = 0", "allow[0].port"),
             ("[[alias]]\nhost = 'a.b'\naddress = 'nowhere'", "address"),
+            ("[[alias]]\nhost = '10.0.0.1'\naddress = '10.0.0.2'", "alias[0].address"),
+            ("attempt_ms = 0", "attempt_ms"),
+            ("attempt_ms = 10001", "attempt_ms"),
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'", "credential[0].secret"),
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'token'\nuser = 'x'", "credential[0].user"),
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'missing'", "missing"),
             ("ca = ['missing.pem']", "missing.pem"),
+            ("[[ipfs]]\nurl = 'ipfs://a.b'", "ipfs[0].url"),
+            ("[[ipfs]]\nurl = 'https://a.b/?x=1'", "ipfs[0].url"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(field), "{text}: {error}");

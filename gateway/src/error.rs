@@ -59,8 +59,16 @@ impl Failure {
         Self::new(FailureCode::Timeout, "no answer in time")
     }
 
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+        Self::new(FailureCode::RefusedByThing, reason)
+    }
+
     pub(crate) fn too_large() -> Self {
-        Self::new(FailureCode::TooLarge, format!("the answer has more than {} bytes", crate::limits::ANSWER_BYTES_MAX))
+        Self::too_large_for(crate::limits::ANSWER_BYTES_MAX)
+    }
+
+    pub(crate) fn too_large_for(bytes_max: usize) -> Self {
+        Self::new(FailureCode::TooLarge, format!("what came has more than {bytes_max} bytes"))
     }
 }
 

@@ -107,8 +107,7 @@ impl Http {
             // A connection that the other side closes meanwhile would fail the next command, which must not be sent twice.
             .pool_max_idle_per_host(0)
             .referer(false)
-            .timeout(limits::ATTEMPT_TIMEOUT)
-            .connect_timeout(limits::ATTEMPT_TIMEOUT)
+            .timeout(policy.config().attempt_timeout)
             .resolve(&host, admitted.address());
         for authority in &policy.config().authorities {
             for certificate in reqwest::Certificate::from_pem_bundle(authority).map_err(failed)? {

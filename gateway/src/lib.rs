@@ -1,8 +1,9 @@
-//! The chain's hands: from the forms of a Thing Description to requests over HTTP, HTTPS, CoAP and MQTT.
+//! The chain's hands: from the forms of a Thing Description to requests over HTTP(S), CoAP, MQTT(S) and AMQP(S), and from what
+//! things say by themselves to a stream of messages.
 //!
 //! ```text
-//!  description ──► forms of the operation ──┐
-//!  input ──► variables, data ───────────────┴─► address ──► policy ──► admitted: one address ──► HTTP │ CoAP │ MQTT ──► answer
+//!  description ──► forms of the operation ──┐                                              ┌─► answer of one attempt
+//!  input ──► variables, data ───────────────┴─► address ──► policy ──► admitted ──► binding ┴─► messages, each with a receipt
 //!                                                             ▲
 //!                                       the operator's file: allow list, aliases, credentials
 //! ```
@@ -13,6 +14,7 @@
 //! - Credentials come from the operator's files only, go to the host that they are configured for only, and are in no log.
 //! - An attempt ends within [`limits::ATTEMPT_TIMEOUT`], and its answer has at most [`limits::ANSWER_BYTES_MAX`], counted while
 //!   it arrives.
+//! - A message of a thing is acknowledged to its broker only when somebody has vouched for it ([`Receipt::accept`]).
 //! - Nothing that a description, an input or a thing says makes this crate panic.
 //!
 //! Not here: which requests are open, signing, agreement between gateways, trying again. A binding makes one attempt.
@@ -20,22 +22,28 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod address;
+mod amqp;
 mod bindings;
 mod coap;
 mod config;
 mod error;
 mod http;
+mod ipfs;
 pub mod limits;
 mod mqtt;
 mod policy;
+mod subscription;
 mod target;
 mod template;
 mod thing;
+mod tls;
+mod wire;
 
 pub use bindings::{Answer, Bindings};
-pub use coap::Observation;
 pub use config::GatewayConfig;
 pub use error::{Failure, FailureCode, GatewayError};
+pub use ipfs::Content;
 pub use policy::{Resolve, SystemResolver};
+pub use subscription::{Message, Receipt, Subscription};
 pub use target::Scheme;
 pub use thing::{Input, Operation, Thing};

@@ -7,12 +7,33 @@ pub const DESCRIPTION_BYTES_MAX: usize = 8 * 1024;
 pub const INPUT_BYTES_MAX: usize = 8 * 1024;
 /// A raw answer: what a mapping cuts down to a result may be larger than the result.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
-/// One attempt: name, connection, answer.
+/// A message that a thing sends by itself. The chain takes payloads to 24 KiB; an envelope with a signature, in base64, fits.
+pub const UPLINK_BYTES_MAX: usize = 64 * 1024;
+/// Messages of one subscription's connection that are delivered and not settled: two of the chain's batches, one on its way
+/// while the next is gathered.
+pub const UNSETTLED_MAX: usize = 512;
+/// Blocks that prove content from outside: what one report on the chain carries.
+pub const CONTENT_BYTES_MAX: usize = 32 * 1024;
+/// Gateways of IPFS that are asked one after the other, within one attempt's time.
+pub const IPFS_GATEWAYS_MAX: usize = 8;
+/// One attempt: name, connection, answer. The operator may set less.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after the first lost connection of a subscription.
+pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(500);
+/// Longest pause: a broker that is back is found within a minute.
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long a broker keeps a session whose gateway is away: the longest life of a request.
+pub const SESSION_EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// An expanded address. Longer ones are nobody's but an attacker's.
 pub const HREF_BYTES_MAX: usize = 2 * 1024;
+/// Topics, and names of queues, exchanges and routing keys: what AMQP can carry.
+pub const NAME_BYTES_MAX: usize = 255;
 /// Forms of one affordance that are looked at.
 pub const FORMS_MAX: usize = 16;
+/// Security schemes inside others (`combo`), in depth.
+pub const SECURITY_DEPTH_MAX: usize = 2;
+/// Security schemes that one form or `combo` names.
+pub const SECURITY_SCHEMES_MAX: usize = 8;
 /// Addresses that one name may have.
 pub const RESOLVED_ADDRESSES_MAX: usize = 16;
 /// Rules, aliases and credentials of a configuration, each.
@@ -25,4 +46,6 @@ pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 const _: () = {
     assert!(INPUT_BYTES_MAX <= ANSWER_BYTES_MAX);
     assert!(DESCRIPTION_BYTES_MAX <= ANSWER_BYTES_MAX);
+    assert!(UPLINK_BYTES_MAX <= ANSWER_BYTES_MAX);
+    assert!(UNSETTLED_MAX <= u16::MAX as usize);
 };

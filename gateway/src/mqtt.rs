@@ -1,224 +1,287 @@
-//! MQTT 5, and 3.1.1 where a broker speaks no more: one exchange, quality of service 1.
+//! MQTT 5, and 3.1.1 where a broker speaks no more, with quality of service 1.
 //!
-//! Reading a property takes the first message of its topic, a retained one at once. A command is published and done when
-//! the broker acknowledges it; what the thing makes of it comes as a property or event. The idempotency key travels as correlation data
-//! (MQTT 5), or as a member of a JSON object (3.1.1).
+//! Reading a property takes the first message of its topic, a retained one at once. A command is published. It is done when
+//! the broker has it and somebody listens, or, if the form names a topic for responses (`mqv:responseTopic`), when the thing
+//! answers there. The idempotency key travels as correlation data (MQTT 5), or as a member of a JSON object (3.1.1), and a
+//! response repeats it in the same place.
+mod connection;
+mod packets;
+
 use crate::{
-    bindings::{Answer, Exchange},
-    config::Credential,
-    error::{Failure, FailureCode},
+    bindings::{Answer, Exchange, Reach},
+    error::Failure,
     limits,
     policy::{Admitted, Policy},
-    target::percent_decoded,
-    thing::{Operation, Security},
+    subscription::{Line, Window},
+    thing::Operation,
+    wire,
 };
+use bytes::Bytes;
+use connection::Connection;
+use packets::{Greeting, Incoming, KEEP_ALIVE_SECONDS, Post, Refusal, Version};
 use rand::Rng;
-use rumqttc::{self as v4, v5};
-use std::time::Duration;
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// Commands of this side that wait for the connection: one.
-const REQUESTS_MAX: usize = 2;
-/// What topic and properties add to a payload.
-const OVERHEAD_BYTES: usize = 64 * 1024;
-/// Longest topic (the protocol's own limit is longer than any form).
-const TOPIC_BYTES_MAX: usize = 1_024;
-
-/// What to do at a broker.
-struct Task {
-    topic: String,
-    /// The payload of a command; `None` to read.
-    payload: Option<Vec<u8>>,
-    retain: bool,
-    key: [u8; 32],
-    content_type: String,
-    login: Option<(String, String)>,
-}
-
-/// Why a conversation with a broker ended without an answer.
-enum Ended {
-    /// The broker speaks another version.
-    OtherVersion,
-    Failed(Failure),
-}
+/// Pings without an answer of any kind, after which a link is taken for lost.
+const QUIET_PINGS_MAX: u32 = 2;
 
 /// Performs an exchange.
 ///
 /// # Errors
 /// [`Failure`] with the code that the chain is told.
-pub(crate) async fn perform(policy: &Policy, admitted: &Admitted, exchange: &Exchange) -> Result<Answer, Failure> {
-    let mut task = task(policy, admitted, exchange)?;
-    match perform_v5(admitted, &task).await {
-        Ok(answer) => Ok(answer),
-        Err(Ended::Failed(failure)) => Err(failure),
-        Err(Ended::OtherVersion) => {
-            task.payload = exchange.body_with_key();
-            match perform_v4(admitted, &task).await {
-                Ok(answer) => Ok(answer),
-                Err(Ended::Failed(failure)) => Err(failure),
-                Err(Ended::OtherVersion) => Err(Failure::unsupported("the broker speaks neither MQTT 5 nor 3.1.1")),
-            }
+pub(crate) async fn perform(reach: &Reach, admitted: &Admitted, exchange: &Exchange) -> Result<Answer, Failure> {
+    let topic = topic(admitted)?;
+    let response_topic = response_topic(&reach.policy, admitted, exchange)?;
+    let greeting = Greeting {
+        client_id: format!("pv{:020x}", rand::rng().random::<u64>()),
+        login: reach.policy.login(admitted.target(), &exchange.form.security)?,
+        keeps_session: false,
+        payload_bytes_max: limits::ANSWER_BYTES_MAX,
+    };
+    let (mut connection, _) = open(reach, admitted, &greeting).await?;
+    let answer = if exchange.operation == Operation::ReadProperty {
+        read(&mut connection, &topic).await
+    } else {
+        command(&mut connection, exchange, topic, response_topic).await
+    };
+    connection.close().await;
+    answer
+}
+
+async fn read(connection: &mut Connection, topic: &str) -> Result<Answer, Failure> {
+    connection.subscribe(topic).await?;
+    loop {
+        match connection.next().await? {
+            Incoming::Post(post) if post.topic == topic => return answer(post),
+            Incoming::TooLarge { .. } => return Err(Failure::too_large()),
+            Incoming::Refused(reason) => return Err(refused(&reason)),
+            _ => {}
         }
     }
 }
 
-fn task(policy: &Policy, admitted: &Admitted, exchange: &Exchange) -> Result<Task, Failure> {
-    let target = admitted.target();
-    let topic = match exchange.form.term("mqv:topic") {
-        Some(topic) => topic.to_owned(),
-        None => String::from_utf8(percent_decoded(target.path.strip_prefix('/').unwrap_or_default()))
-            .map_err(|_| Failure::malformed("the topic is not UTF-8"))?,
-    };
-    if topic.is_empty() || topic.len() > TOPIC_BYTES_MAX || topic.contains(['+', '#', '\0']) {
-        return Err(Failure::malformed("the topic is empty, too long or a pattern"));
-    }
-    let mut login = None;
-    for security in &exchange.form.security {
-        match security {
-            Security::Nothing => {}
-            Security::Basic => match policy.credential(&target.host, |one| matches!(one, Credential::Basic { .. })) {
-                Some(Credential::Basic { user, password }) => login = Some((user.clone(), password.0.clone())),
-                _ => return Err(Failure::not_allowed(format!("{}: no basic credential is configured", target.host))),
-            },
-            _ => return Err(Failure::unsupported("mqtt forms have no security schemes here but nosec and basic")),
+async fn command(
+    connection: &mut Connection,
+    exchange: &Exchange,
+    topic: String,
+    response_topic: Option<String>,
+) -> Result<Answer, Failure> {
+    if let Some(topic) = &response_topic {
+        connection.subscribe(topic).await?;
+        loop {
+            match connection.next().await? {
+                Incoming::Subscribed => break,
+                Incoming::Refused(reason) => return Err(refused(&reason)),
+                // Somebody else's response.
+                _ => {}
+            }
         }
     }
-    let payload = match exchange.operation {
-        Operation::ReadProperty => None,
-        Operation::WriteProperty | Operation::InvokeAction => Some(exchange.body.clone().unwrap_or_default()),
-        Operation::ObserveProperty | Operation::SubscribeEvent => {
-            return Err(Failure::unsupported("this operation is a subscription"));
-        }
-    };
     let retain = exchange.form.terms.get("mqv:retain") == Some(&serde_json::Value::Bool(true));
-    Ok(Task { topic, payload, retain, key: exchange.key, content_type: exchange.form.content_type.clone(), login })
-}
-
-fn client_id() -> String {
-    format!("pervade-{:016x}", rand::rng().random::<u64>())
-}
-
-fn refused(reason: impl std::fmt::Debug) -> Ended {
-    Ended::Failed(Failure::new(FailureCode::RefusedByThing, format!("the broker refuses: {reason:?}")))
-}
-
-fn unreachable(error: impl std::fmt::Display) -> Ended {
-    Ended::Failed(Failure::unreachable(error.to_string()))
-}
-
-fn answer(payload: bytes::Bytes, content_type: Option<String>) -> Result<Answer, Ended> {
-    if payload.len() > limits::ANSWER_BYTES_MAX {
-        return Err(Ended::Failed(Failure::too_large()));
-    }
-    Ok(Answer { content_type, body: payload })
-}
-
-async fn perform_v5(admitted: &Admitted, task: &Task) -> Result<Answer, Ended> {
-    use v5::{
-        Event,
-        mqttbytes::{
-            QoS,
-            v5::{ConnectReturnCode, Packet, PubAckReason, PublishProperties, SubscribeReasonCode},
-        },
+    let payload = match connection.version() {
+        Version::V5 => exchange.body.clone(),
+        Version::V311 => exchange.body_with_key(),
     };
-    let address = admitted.address();
-    let mut options = v5::MqttOptions::new(client_id(), address.ip().to_string(), address.port());
-    options.set_keep_alive(KEEP_ALIVE).set_clean_start(true);
-    options.set_max_packet_size(u32::try_from(limits::ANSWER_BYTES_MAX.saturating_add(OVERHEAD_BYTES)).ok());
-    if let Some((user, password)) = &task.login {
-        options.set_credentials(user, password);
-    }
-    let (client, mut events) = v5::AsyncClient::new(options, REQUESTS_MAX);
+    let id = connection
+        .publish(Post {
+            topic,
+            payload: payload.unwrap_or_default().into(),
+            retain,
+            id: 0,
+            content_type: Some(exchange.form.content_type.clone()),
+            response_topic: response_topic.clone(),
+            correlation: Some(Bytes::copy_from_slice(&exchange.key)),
+        })
+        .await?;
     loop {
-        let event = match events.poll().await {
-            Ok(Event::Incoming(packet)) => packet,
-            Ok(Event::Outgoing(_)) => continue,
-            Err(v5::ConnectionError::ConnectionRefused(code)) => {
-                use ConnectReturnCode::{RefusedProtocolVersion, UnsupportedProtocolVersion};
-                let other = matches!(code, RefusedProtocolVersion | UnsupportedProtocolVersion);
-                return Err(if other { Ended::OtherVersion } else { refused(code) });
-            }
-            Err(v5::ConnectionError::Io(error)) => return Err(unreachable(error)),
-            // What an older broker answers is not of this version, and then it closes the connection.
-            Err(v5::ConnectionError::MqttState(_)) => return Err(Ended::OtherVersion),
-            Err(error) => return Err(unreachable(error)),
-        };
-        match event {
-            Packet::ConnAck(_) => {
-                let sent = match &task.payload {
-                    None => client.subscribe(&task.topic, QoS::AtLeastOnce).await,
-                    Some(payload) => {
-                        let properties = PublishProperties {
-                            correlation_data: Some(task.key.to_vec().into()),
-                            content_type: Some(task.content_type.clone()),
-                            ..PublishProperties::default()
-                        };
-                        let (topic, payload) = (task.topic.clone(), payload.clone());
-                        client.publish_with_properties(topic, QoS::AtLeastOnce, task.retain, payload, properties).await
-                    }
+        match connection.next().await? {
+            Incoming::Published { id: of } if of == id && response_topic.is_none() => return answer(Post::default()),
+            // The broker has it, and keeps it for those who ask later.
+            Incoming::Unheard if retain && response_topic.is_none() => return answer(Post::default()),
+            Incoming::Unheard if retain => {}
+            Incoming::Unheard => return Err(Failure::unreachable("nobody listens to the thing's topic")),
+            Incoming::Refused(reason) => return Err(refused(&reason)),
+            Incoming::TooLarge { .. } => return Err(Failure::too_large()),
+            Incoming::Post(post) if response_topic.as_ref() == Some(&post.topic) => {
+                let is_mine = match connection.version() {
+                    Version::V5 => post.correlation.as_deref() == Some(&exchange.key[..]),
+                    Version::V311 => exchange.is_named_in(&post.payload),
                 };
-                sent.map_err(unreachable)?;
-            }
-            Packet::SubAck(ack) => {
-                let granted = ack.return_codes.iter().all(|code| matches!(code, SubscribeReasonCode::Success(_)));
-                if !granted {
-                    return Err(refused(ack.return_codes));
+                if is_mine {
+                    return answer(post);
                 }
             }
-            Packet::Publish(message) => {
-                return answer(message.payload, message.properties.and_then(|properties| properties.content_type));
-            }
-            Packet::PubAck(ack)
-                if matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) =>
-            {
-                return answer(bytes::Bytes::new(), None);
-            }
-            Packet::PubAck(ack) => return Err(refused(ack.reason)),
-            Packet::Disconnect(end) => return Err(refused(end.reason_code)),
             _ => {}
         }
     }
 }
 
-async fn perform_v4(admitted: &Admitted, task: &Task) -> Result<Answer, Ended> {
-    use v4::{ConnectReturnCode, Event, Packet, QoS, SubscribeReasonCode};
-    let address = admitted.address();
-    let mut options = v4::MqttOptions::new(client_id(), address.ip().to_string(), address.port());
-    let packet_bytes_max = limits::ANSWER_BYTES_MAX.saturating_add(OVERHEAD_BYTES);
-    options.set_keep_alive(KEEP_ALIVE).set_clean_session(true).set_max_packet_size(packet_bytes_max, packet_bytes_max);
-    if let Some((user, password)) = &task.login {
-        options.set_credentials(user, password);
-    }
-    let (client, mut events) = v4::AsyncClient::new(options, REQUESTS_MAX);
+/// Follows a topic until the connection fails, in a session that the broker keeps under `session`.
+///
+/// # Errors
+/// [`Failure`], always.
+pub(crate) async fn follow(
+    reach: &Reach,
+    admitted: &Admitted,
+    exchange: &Exchange,
+    session: &str,
+    line: &mut Line,
+) -> Result<Infallible, Failure> {
+    let topic = topic(admitted)?;
+    let greeting = Greeting {
+        client_id: session.to_owned(),
+        login: reach.policy.login(admitted.target(), &exchange.form.security)?,
+        keeps_session: true,
+        payload_bytes_max: limits::UPLINK_BYTES_MAX,
+    };
+    let opening = async {
+        let (mut connection, _) = open(reach, admitted, &greeting).await?;
+        // Also in a session that was kept: the broker may have lost it, or the rights to it may be gone.
+        connection.subscribe(&topic).await?;
+        Ok::<_, Failure>(connection)
+    };
+    let limit = reach.policy.config().attempt_timeout;
+    let mut connection = tokio::time::timeout(limit, opening).await.map_err(|_| Failure::timeout())??;
+    let outlet = line.outlet();
+    let mut window = Window::new();
+    let mut unsettled = Unsettled::default();
+    let mut waiting: Option<Post> = None;
+    let between = Duration::from_secs(u64::from(KEEP_ALIVE_SECONDS) / 2);
+    let mut pings = interval_at(Instant::now() + between, between);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut heard, mut quiet) = (Instant::now(), 0_u32);
     loop {
-        let packet = match events.poll().await {
-            Ok(Event::Incoming(packet)) => packet,
-            Ok(Event::Outgoing(_)) => continue,
-            Err(v4::ConnectionError::ConnectionRefused(ConnectReturnCode::RefusedProtocolVersion)) => {
-                return Err(Ended::OtherVersion);
-            }
-            Err(v4::ConnectionError::ConnectionRefused(code)) => return Err(refused(code)),
-            Err(error) => return Err(unreachable(error)),
-        };
-        match packet {
-            Packet::ConnAck(_) => {
-                let sent = match &task.payload {
-                    None => client.subscribe(&task.topic, QoS::AtLeastOnce).await,
-                    Some(payload) => {
-                        client.publish(task.topic.clone(), QoS::AtLeastOnce, task.retain, payload.clone()).await
+        let reads = waiting.is_none() && !window.is_full();
+        tokio::select! {
+            incoming = connection.next(), if reads => {
+                (heard, quiet) = (Instant::now(), 0);
+                match incoming? {
+                    Incoming::Post(post) if post.payload.len() > limits::UPLINK_BYTES_MAX => {
+                        line.complain(too_large());
+                        acknowledge(&mut connection, post.id).await?;
                     }
-                };
-                sent.map_err(unreachable)?;
-            }
-            Packet::SubAck(ack) => {
-                let granted = ack.return_codes.iter().all(|code| matches!(code, SubscribeReasonCode::Success(_)));
-                if !granted {
-                    return Err(refused(ack.return_codes));
+                    Incoming::Post(post) => waiting = Some(post),
+                    // It would come again for ever, and the chain cannot take it.
+                    Incoming::TooLarge { id } => {
+                        line.complain(too_large());
+                        acknowledge(&mut connection, id).await?;
+                    }
+                    Incoming::Subscribed => line.established = true,
+                    Incoming::Refused(reason) => return Err(refused(&reason)),
+                    _ => {}
                 }
             }
-            Packet::Publish(message) => return answer(message.payload, None),
-            Packet::PubAck(_) => return answer(bytes::Bytes::new(), None),
-            _ => {}
+            room = outlet.room(), if waiting.is_some() => {
+                let room = room?;
+                if let Some(post) = waiting.take() {
+                    unsettled.0.push_back((post.id, false));
+                    room.send(Ok(window.put(post.payload, post.content_type)));
+                }
+            }
+            settlement = window.settled() => {
+                if !settlement.accepted {
+                    return Err(Failure::unreachable("a message was given back: the session begins anew"));
+                }
+                for id in unsettled.settle(settlement.number) {
+                    acknowledge(&mut connection, id).await?;
+                }
+            }
+            _ = pings.tick() => {
+                quiet = if reads { quiet.saturating_add(1) } else { 0 };
+                if quiet > QUIET_PINGS_MAX {
+                    return Err(Failure::unreachable(format!("nothing heard for {} s", heard.elapsed().as_secs())));
+                }
+                connection.ping().await?;
+            }
         }
+    }
+}
+
+/// Ids of messages that are out, oldest first, and whether they are settled: they are acknowledged in the order in which they
+/// came (MQTT 5, 4.6).
+#[derive(Default)]
+struct Unsettled(VecDeque<(u16, bool)>, u64);
+
+impl Unsettled {
+    /// Settles the message with a number; the ids that can be acknowledged now.
+    fn settle(&mut self, number: u64) -> Vec<u16> {
+        let place = usize::try_from(number.saturating_sub(self.1)).unwrap_or(usize::MAX);
+        if let Some((_, settled)) = self.0.get_mut(place) {
+            *settled = true;
+        }
+        let mut ids = Vec::new();
+        while let Some((id, true)) = self.0.front().copied() {
+            self.0.pop_front();
+            self.1 = self.1.saturating_add(1);
+            ids.push(id);
+        }
+        ids
+    }
+}
+
+/// Acknowledges what needs it.
+async fn acknowledge(connection: &mut Connection, id: u16) -> Result<(), Failure> {
+    if id == 0 { Ok(()) } else { connection.acknowledge(id).await }
+}
+
+/// Opens a connection in the newest version that the broker speaks.
+async fn open(reach: &Reach, admitted: &Admitted, greeting: &Greeting) -> Result<(Connection, bool), Failure> {
+    for version in [Version::V5, Version::V311] {
+        let wire = wire::connect(reach, admitted).await?;
+        match Connection::open(wire, version, greeting).await {
+            Ok(opened) => return Ok(opened),
+            Err(Refusal::Failed(failure)) => return Err(failure),
+            Err(Refusal::OtherVersion) => {}
+        }
+    }
+    Err(Failure::unsupported("the broker speaks neither MQTT 5 nor 3.1.1"))
+}
+
+/// The topic of a target, whose path holds it.
+fn topic(admitted: &Admitted) -> Result<String, Failure> {
+    Ok(admitted.target().names()?.join("/"))
+}
+
+/// Where the thing answers, if the form says; the operator's rules hold for it too.
+fn response_topic(policy: &Policy, admitted: &Admitted, exchange: &Exchange) -> Result<Option<String>, Failure> {
+    let Some(topic) = exchange.form.term("mqv:responseTopic") else { return Ok(None) };
+    let mut target = admitted.target().clone();
+    target.name_topic(topic)?;
+    policy.list(&target)?;
+    Ok(Some(topic.to_owned()))
+}
+
+fn refused(reason: &str) -> Failure {
+    Failure::refused(format!("the broker refuses: {reason}"))
+}
+
+fn too_large() -> Failure {
+    let failure = Failure::too_large_for(limits::UPLINK_BYTES_MAX);
+    // The connection goes on.
+    Failure { transient: true, ..failure }
+}
+
+fn answer(post: Post) -> Result<Answer, Failure> {
+    if post.payload.len() > limits::ANSWER_BYTES_MAX {
+        return Err(Failure::too_large());
+    }
+    Ok(Answer { content_type: post.content_type, body: post.payload })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledgements_keep_the_order_of_arrival() {
+        let mut unsettled = Unsettled(VecDeque::from([(7, false), (9, false), (8, false)]), 0);
+        assert!(unsettled.settle(1).is_empty());
+        assert_eq!(unsettled.settle(0), [7, 9]);
+        unsettled.0.push_back((10, false));
+        assert!(unsettled.settle(3).is_empty());
+        assert!(unsettled.settle(3).is_empty());
+        assert_eq!(unsettled.settle(2), [8, 10]);
+        assert!(unsettled.settle(77).is_empty());
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     error::Failure,
     limits,
     target::{Target, TargetHost},
+    thing::Security,
 };
 use std::{
     future::Future,
@@ -72,9 +73,7 @@ impl Policy {
     /// # Errors
     /// Not allowed; unreachable if the name has no address.
     pub(crate) async fn admit(&self, target: Target) -> Result<Admitted, Failure> {
-        if !self.is_listed(&target) {
-            return Err(Failure::not_allowed(format!("{target} is on no allow list")));
-        }
+        self.list(&target)?;
         let alias = self.config.aliases.iter().find(|(host, _)| *host == target.host);
         let address = match (alias, &target.host) {
             (Some((_, address)), _) => *address,
@@ -88,8 +87,12 @@ impl Policy {
         Ok(Admitted { address: SocketAddr::new(address, target.port), target })
     }
 
-    fn is_listed(&self, target: &Target) -> bool {
-        self.config.allow.iter().any(|rule| {
+    /// Decides whether a target is on the operator's list.
+    ///
+    /// # Errors
+    /// Not allowed.
+    pub(crate) fn list(&self, target: &Target) -> Result<(), Failure> {
+        let is_listed = self.config.allow.iter().any(|rule| {
             let host = match (&rule.host, &target.host) {
                 (HostPattern::Exactly(host), other) => host == other,
                 (HostPattern::Below(parent), TargetHost::Name(name)) => {
@@ -98,13 +101,43 @@ impl Policy {
                 (HostPattern::Below(_), TargetHost::Address(_)) => false,
             };
             host && rule.scheme == target.scheme && rule.port == target.port && path_matches(&rule.path, &target.path)
-        })
+        });
+        if is_listed { Ok(()) } else { Err(Failure::not_allowed(format!("{target} is on no allow list"))) }
+    }
+
+    /// User and password for a broker, if a form wants them.
+    ///
+    /// # Errors
+    /// Not allowed if none are configured; unsupported for schemes that brokers do not have.
+    pub(crate) fn login(&self, target: &Target, security: &[Security]) -> Result<Option<(String, String)>, Failure> {
+        let (host, mut login) = (&target.host, None);
+        for scheme in security {
+            match scheme {
+                Security::Nothing => {}
+                Security::Basic => match self.credential(host, |one| matches!(one, Credential::Basic { .. })) {
+                    Some(Credential::Basic { user, password }) => login = Some((user.clone(), password.0.clone())),
+                    _ => return Err(Failure::not_allowed(format!("{host}: no basic credential is configured"))),
+                },
+                other => {
+                    return Err(Failure::unsupported(format!(
+                        "{} forms have no security schemes here but nosec and basic, not {other:?}",
+                        target.scheme.name()
+                    )));
+                }
+            }
+        }
+        Ok(login)
     }
 
     /// What to show to that host, of the kinds that `wanted` takes.
     pub(crate) fn credential(&self, host: &TargetHost, wanted: impl Fn(&Credential) -> bool) -> Option<&Credential> {
         let mut of = self.config.credentials.iter().filter(|(other, credential)| other == host && wanted(credential));
         of.next().map(|(_, credential)| credential)
+    }
+
+    /// Whether a client certificate is configured for a host.
+    pub(crate) fn has_certificate(&self, host: &TargetHost) -> bool {
+        self.credential(host, |one| matches!(one, Credential::Certificate { .. })).is_some()
     }
 
     pub(crate) fn config(&self) -> &GatewayConfig {

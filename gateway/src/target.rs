@@ -1,5 +1,13 @@
 //! Where a form points: an address taken apart, in one unambiguous way.
-use crate::error::Failure;
+//!
+//! The path is what an operator's rules judge, so everything that a form names stands in it, also what it names by terms:
+//!
+//! ```text
+//!  http(s), coap   /path as it is written
+//!  mqtt(s)         /topic                                        topic: mqv:topic, else the path itself
+//!  amqp(s)         /vhost/queue  or  /vhost/exchange/routing-key  names: amqv:…, else the path itself; %2F is the default vhost
+//! ```
+use crate::{error::Failure, limits, thing::Form};
 use std::{fmt, net::IpAddr};
 use url::{Host, Url};
 
@@ -15,10 +23,16 @@ pub enum Scheme {
     Coap,
     /// MQTT over TCP, 5 or 3.1.1.
     Mqtt,
+    /// MQTT over TLS.
+    Mqtts,
+    /// AMQP 0-9-1 over TCP.
+    Amqp,
+    /// AMQP 0-9-1 over TLS.
+    Amqps,
 }
 
 impl Scheme {
-    const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Coap, Self::Mqtt];
+    const ALL: [Self; 7] = [Self::Http, Self::Https, Self::Coap, Self::Mqtt, Self::Mqtts, Self::Amqp, Self::Amqps];
 
     /// Its name in addresses and in the configuration.
     pub const fn name(self) -> &'static str {
@@ -27,6 +41,9 @@ impl Scheme {
             Self::Https => "https",
             Self::Coap => "coap",
             Self::Mqtt => "mqtt",
+            Self::Mqtts => "mqtts",
+            Self::Amqp => "amqp",
+            Self::Amqps => "amqps",
         }
     }
 
@@ -37,7 +54,24 @@ impl Scheme {
             Self::Https => 443,
             Self::Coap => 5683,
             Self::Mqtt => 1883,
+            Self::Mqtts => 8883,
+            Self::Amqp => 5672,
+            Self::Amqps => 5671,
         }
+    }
+
+    pub(crate) const fn is_amqp(self) -> bool {
+        matches!(self, Self::Amqp | Self::Amqps)
+    }
+
+    /// Whether a certificate says who is spoken to.
+    pub(crate) const fn has_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Mqtts | Self::Amqps)
+    }
+
+    /// Whether what a thing sends by itself can be followed.
+    pub(crate) const fn has_subscriptions(self) -> bool {
+        !matches!(self, Self::Http | Self::Https)
     }
 }
 
@@ -114,7 +148,9 @@ impl Target {
         let host = host.ok_or_else(|| Failure::malformed(format!("{href}: it names no host")))?;
         let path = if url.path().is_empty() { "/" } else { url.path() };
         let lower = path.to_ascii_lowercase();
-        if ["%2f", "%5c", "%2e", "%00"].iter().any(|hidden| lower.contains(hidden)) {
+        // The default virtual host of AMQP is called /.
+        let judged = if scheme.is_amqp() { lower.strip_prefix("/%2f").unwrap_or(&lower) } else { &lower };
+        if ["%2f", "%5c", "%2e", "%00"].iter().any(|hidden| judged.contains(hidden)) {
             return Err(Failure::not_allowed("the path holds encoded slashes or dots"));
         }
         let port = url.port().unwrap_or(scheme.default_port());
@@ -122,6 +158,59 @@ impl Target {
             return Err(Failure::malformed(format!("{href}: port 0")));
         }
         Ok(Self { scheme, host, port, path: path.to_owned(), query: url.query().map(str::to_owned) })
+    }
+
+    /// Writes what a form names beside its address into the path, so that it is judged like the rest.
+    ///
+    /// # Errors
+    /// Malformed if a name is missing, too long, or stands for several.
+    pub(crate) fn name_by_terms(&mut self, form: &Form) -> Result<(), Failure> {
+        if matches!(self.scheme, Scheme::Mqtt | Scheme::Mqtts) {
+            return match form.term("mqv:topic") {
+                Some(topic) => self.name_topic(topic),
+                None => self.name_topic(&self.names()?.join("/")),
+            };
+        }
+        if !self.scheme.is_amqp() {
+            return Ok(());
+        }
+        let written = self.names()?;
+        let vhost = written.first().filter(|vhost| !vhost.is_empty()).map_or("/", String::as_str);
+        let terms = (form.term("amqv:queue"), form.term("amqv:exchange"), form.term("amqv:routingKey"));
+        let names = match (terms, written.as_slice()) {
+            ((Some(queue), None, None), _) => vec![vhost, queue],
+            ((None, Some(exchange), key), _) => vec![vhost, exchange, key.unwrap_or_default()],
+            ((None, None, None), [_, queue]) => vec![vhost, queue.as_str()],
+            ((None, None, None), [_, exchange, key]) => vec![vhost, exchange.as_str(), key.as_str()],
+            _ => {
+                return Err(Failure::malformed("an amqp form names a queue, or an exchange and perhaps a routing key"));
+            }
+        };
+        let path = joined(&names, "*#")?;
+        self.path = path;
+        Ok(())
+    }
+
+    /// Writes a topic into the path. A topic's own slashes are those of the path.
+    ///
+    /// # Errors
+    /// Malformed if it is empty, too long, or stands for several.
+    pub(crate) fn name_topic(&mut self, topic: &str) -> Result<(), Failure> {
+        if topic.is_empty() {
+            return Err(Failure::malformed("the form names no topic"));
+        }
+        self.path = joined(&topic.split('/').collect::<Vec<_>>(), "+#")?;
+        Ok(())
+    }
+
+    /// The parts of the path, decoded.
+    ///
+    /// # Errors
+    /// Malformed if they are not text.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Failure> {
+        let decode = |part: &str| String::from_utf8(percent_decoded(part));
+        let parts = self.path.strip_prefix('/').unwrap_or(&self.path).split('/');
+        parts.map(decode).collect::<Result<_, _>>().map_err(|_| Failure::malformed("the path is not UTF-8"))
     }
 
     /// Path and query.
@@ -143,6 +232,33 @@ impl fmt::Display for Target {
             host => write!(f, "{}://{host}:{}{}", self.scheme.name(), self.port, self.path),
         }
     }
+}
+
+/// Names as a path, refused if they hold one of `patterns`, which stand for several.
+fn joined(names: &[&str], patterns: &str) -> Result<String, Failure> {
+    let bytes: usize = names.iter().map(|name| name.len().saturating_add(1)).sum();
+    // The last one has nothing after it.
+    if bytes > limits::NAME_BYTES_MAX.saturating_add(1) {
+        return Err(Failure::malformed("the names in a form have more than 255 bytes"));
+    }
+    if names.iter().any(|name| name.contains(|one: char| patterns.contains(one) || one.is_control())) {
+        return Err(Failure::malformed("a name in a form stands for several, or holds control characters"));
+    }
+    Ok(names.iter().map(|name| format!("/{}", percent_encoded(name))).collect())
+}
+
+/// Text as one part of a path.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let one = char::from(byte);
+        if one.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(one) {
+            encoded.push(one);
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// Text of an address with its percent-encoded bytes decoded.
@@ -168,6 +284,7 @@ pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn addresses_are_taken_apart_and_defaults_filled_in() {
@@ -184,6 +301,49 @@ mod tests {
         }
         let relative = Target::parse("temperature?unit=C", Some("https://example.com/things/7/")).unwrap();
         assert_eq!(relative.path_and_query(), "/things/7/temperature?unit=C");
+    }
+
+    fn named(href: &str, terms: serde_json::Value) -> Result<String, Failure> {
+        let serde_json::Value::Object(terms) = terms else { unreachable!() };
+        let form = Form { href: href.to_owned(), content_type: String::new(), security: Vec::new(), terms };
+        let mut target = Target::parse(href, None)?;
+        target.name_by_terms(&form)?;
+        Ok(target.path)
+    }
+
+    #[test]
+    fn what_terms_name_stands_in_the_path_that_is_judged() {
+        for (href, terms, expected) in [
+            ("mqtt://b.example/plant/t%207", json!({}), "/plant/t%207"),
+            ("mqtt://b.example", json!({"mqv:topic": "plant/t 7"}), "/plant/t%207"),
+            ("mqtt://b.example/public", json!({"mqv:topic": "/secret"}), "//secret"),
+            ("mqtts://b.example/a/../b", json!({}), "/b"),
+            ("mqtt://b.example/x", json!({"mqv:topic": "a/../b"}), "/a/../b"),
+            ("amqp://b.example", json!({"amqv:queue": "door"}), "/%2F/door"),
+            ("amqp://b.example/plant", json!({"amqv:queue": "a/b"}), "/plant/a%2Fb"),
+            ("amqps://b.example/plant", json!({"amqv:exchange": "e", "amqv:routingKey": "k.1"}), "/plant/e/k.1"),
+            ("amqp://b.example/plant", json!({"amqv:exchange": "e"}), "/plant/e/"),
+            ("amqp://b.example/%2F/door", json!({}), "/%2F/door"),
+            ("amqp://b.example/plant/e/k", json!({}), "/plant/e/k"),
+        ] {
+            assert_eq!(named(href, terms).unwrap(), expected, "{href}");
+        }
+        for (href, terms) in [
+            ("mqtt://b.example", json!({})),
+            ("mqtt://b.example/a/+", json!({})),
+            ("mqtt://b.example", json!({"mqv:topic": "a/#"})),
+            ("mqtt://b.example", json!({"mqv:topic": "a\nb"})),
+            ("amqp://b.example", json!({})),
+            ("amqp://b.example/v/a/b/c", json!({})),
+            ("amqp://b.example/v", json!({"amqv:routingKey": "k"})),
+            ("amqp://b.example/v", json!({"amqv:queue": "q", "amqv:exchange": "e"})),
+            ("amqp://b.example/v", json!({"amqv:exchange": "e", "amqv:routingKey": "k.*"})),
+        ] {
+            assert!(named(href, terms).is_err(), "{href}");
+        }
+        let of = |bytes: usize| named("mqtt://b.example", json!({"mqv:topic": "t".repeat(bytes)}));
+        assert!(of(limits::NAME_BYTES_MAX).is_ok());
+        assert!(of(limits::NAME_BYTES_MAX + 1).is_err());
     }
 
     #[test]

@@ -45,6 +45,11 @@ impl Operation {
         !matches!(self, Self::ObserveProperty)
     }
 
+    /// Whether it follows what the thing says by itself.
+    pub const fn is_subscription(self) -> bool {
+        matches!(self, Self::ObserveProperty | Self::SubscribeEvent)
+    }
+
     /// Whether it changes the thing: then it carries an idempotency key.
     pub const fn is_command(self) -> bool {
         matches!(self, Self::WriteProperty | Self::InvokeAction)
@@ -114,6 +119,25 @@ impl Thing {
         Ok(Self { base, document })
     }
 
+    /// Its `id`; empty if the description has none.
+    pub fn id(&self) -> &str {
+        self.document.get("id").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What can be followed: properties and events with a form for it, in the order of their names.
+    pub fn followed(&self) -> Vec<(Operation, String)> {
+        let mut followed = Vec::new();
+        for operation in [Operation::ObserveProperty, Operation::SubscribeEvent] {
+            let affordances = self.document.get(operation.affordances()).and_then(Value::as_object);
+            for name in affordances.into_iter().flat_map(Map::keys) {
+                if self.forms(operation, name).is_ok() {
+                    followed.push((operation, name.clone()));
+                }
+            }
+        }
+        followed
+    }
+
     pub(crate) fn base(&self) -> Option<&str> {
         self.base.as_deref()
     }
@@ -147,16 +171,22 @@ impl Thing {
         Some(Form {
             href: text("href")?.to_owned(),
             content_type: text("contentType").unwrap_or("application/json").to_owned(),
-            security: strings(names).into_iter().map(|name| self.security(name)).collect(),
+            security: strings(names)
+                .into_iter()
+                .take(limits::SECURITY_SCHEMES_MAX)
+                .flat_map(|name| self.security(name, limits::SECURITY_DEPTH_MAX))
+                .collect(),
             terms: form.iter().filter(|(name, _)| name.contains(':')).map(|(k, v)| (k.clone(), v.clone())).collect(),
         })
     }
 
-    fn security(&self, name: &str) -> Security {
+    /// What a security definition asks for: everything that is listed. Of the alternatives of a `combo` the first is taken that
+    /// this gateway knows.
+    fn security(&self, name: &str, depth: usize) -> Vec<Security> {
         let definitions = self.document.get("securityDefinitions").and_then(Value::as_object);
         let definition = definitions.and_then(|all| all.get(name)).and_then(Value::as_object);
         let text = |member: &str| definition.and_then(|one| one.get(member)).and_then(Value::as_str);
-        match text("scheme") {
+        let one = match text("scheme") {
             Some("nosec" | "auto") => Security::Nothing,
             Some("basic") if matches!(text("in"), None | Some("header")) => Security::Basic,
             Some("bearer") if matches!(text("in"), None | Some("header")) => Security::Bearer,
@@ -167,8 +197,22 @@ impl Thing {
                 (Some("header"), Some(name)) => Security::ApiKey { name: name.to_owned(), place: KeyPlace::Header },
                 _ => Security::Other("apikey".to_owned()),
             },
+            Some("combo") if depth > 0 => {
+                let parts = |member: &str| {
+                    let names = strings(definition.and_then(|one| one.get(member)));
+                    let names = names.into_iter().take(limits::SECURITY_SCHEMES_MAX);
+                    names.map(|name| self.security(name, depth.saturating_sub(1))).collect::<Vec<_>>()
+                };
+                let all = parts("allOf");
+                if !all.is_empty() {
+                    return all.into_iter().flatten().collect();
+                }
+                let known = |found: &Vec<Security>| !found.iter().any(|one| matches!(one, Security::Other(_)));
+                return parts("oneOf").into_iter().find(known).unwrap_or_else(|| vec![Security::Other("combo".into())]);
+            }
             scheme => Security::Other(scheme.unwrap_or(name).to_owned()),
-        }
+        };
+        vec![one]
     }
 }
 
@@ -247,7 +291,9 @@ mod tests {
         "base": "https://things.example/7/",
         "securityDefinitions": {
             "open": {"scheme": "nosec"}, "key": {"scheme": "apikey", "in": "header", "name": "X-Key"},
-            "strange": {"scheme": "oauth2", "flow": "code"}
+            "strange": {"scheme": "oauth2", "flow": "code"}, "basic": {"scheme": "basic"},
+            "either": {"scheme": "combo", "oneOf": ["strange", "both"]},
+            "both": {"scheme": "combo", "allOf": ["basic", "key"]}, "loop": {"scheme": "combo", "allOf": ["loop"]}
         },
         "security": "open",
         "properties": {
@@ -281,6 +327,24 @@ mod tests {
         );
         let mode = &thing.forms(Operation::WriteProperty, "mode").unwrap()[0];
         assert_eq!(mode.security, [Security::ApiKey { name: "X-Key".into(), place: KeyPlace::Header }]);
+    }
+
+    #[test]
+    fn combinations_of_security_are_resolved_and_end() {
+        let thing = Thing::parse(DESCRIPTION.as_bytes()).unwrap();
+        let key = Security::ApiKey { name: "X-Key".into(), place: KeyPlace::Header };
+        assert_eq!(thing.security("either", limits::SECURITY_DEPTH_MAX), [Security::Basic, key]);
+        assert_eq!(thing.security("loop", limits::SECURITY_DEPTH_MAX), [Security::Other("combo".into())]);
+        assert_eq!(thing.security("missing", limits::SECURITY_DEPTH_MAX), [Security::Other("missing".into())]);
+    }
+
+    #[test]
+    fn what_can_be_followed_is_listed() {
+        let thing = Thing::parse(DESCRIPTION.as_bytes()).unwrap();
+        let expected =
+            [(Operation::ObserveProperty, "cost".to_owned()), (Operation::SubscribeEvent, "alarm".to_owned())];
+        assert_eq!(thing.followed(), expected);
+        assert_eq!(thing.id(), "");
     }
 
     #[test]

@@ -27,7 +27,13 @@ use tokio::{
 
 /// On demand, a node that is busy collects transactions at least so long for each block. A lone transaction does not
 /// wait: the last block was small then.
-const GATHER: Duration = Duration::from_millis(6);
+const GATHER_MIN: Duration = Duration::from_millis(6);
+/// It collects so much longer for each transaction of the last block: from 5,000 a second on, blocks grow until
+/// [`GATHER_MAX`]. The larger a block, the more transactions share its sync, its records and the state trie's upper nodes.
+const GATHER_PER_TRANSACTION: Duration = Duration::from_micros(200);
+/// Longest time between two blocks of a busy node: blocks each 100 ms instead of each 28 ms took a quarter less CPU for a
+/// transfer, and nobody notices a tenth of a second.
+const GATHER_MAX: Duration = Duration::from_millis(100);
 /// What is due later than this is looked for again then.
 const DUE_WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// From so many transactions in a block on, the node counts as busy.
@@ -183,7 +189,7 @@ impl Producer {
             () = empty => Wake::Empty,
         };
         if self.pacing.block_period.is_zero() && rhythm.last_transactions >= BUSY_TRANSACTIONS {
-            sleep_until((rhythm.last + GATHER).into()).await;
+            sleep_until((rhythm.last + gather(rhythm.last_transactions)).into()).await;
         }
         wake
     }
@@ -264,6 +270,12 @@ impl Producer {
     }
 }
 
+/// From the beginning of a block of so many transactions, which is a busy node's, to that of the next one.
+fn gather(transactions: usize) -> Duration {
+    let transactions = u32::try_from(transactions).unwrap_or(u32::MAX);
+    GATHER_PER_TRANSACTION.saturating_mul(transactions).clamp(GATHER_MIN, GATHER_MAX)
+}
+
 /// Base fee of the block after the head; what the pool orders candidates by.
 pub fn next_base_fee(ledger: &Ledger, timestamp: u64) -> Option<u64> {
     let head = ledger.head();
@@ -281,4 +293,19 @@ async fn next_arrival(arrivals: &mut broadcast::Receiver<PooledTransaction>) {
 /// The clock, unix seconds; 0 before 1970.
 fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_node_collects_the_longer_the_larger_its_blocks_are_within_bounds() {
+        assert_eq!(gather(BUSY_TRANSACTIONS), GATHER_MIN);
+        assert_eq!(gather(30), GATHER_MIN);
+        assert_eq!(gather(31), Duration::from_micros(6_200));
+        assert_eq!(gather(499), Duration::from_micros(99_800));
+        assert_eq!(gather(500), GATHER_MAX);
+        assert_eq!(gather(usize::MAX), GATHER_MAX);
+    }
 }

@@ -73,7 +73,7 @@ fn what_one_node_proposes_another_finds_valid_and_both_decide() {
         let block = propose(&mut proposer, &network, NOW);
         assert_eq!(block.transactions, 1);
         let verdict = validator.validate(block.hash, &block.bytes, &nobody).unwrap();
-        assert_eq!(verdict, Verdict::Valid { timestamp_s: NOW });
+        assert_eq!(verdict, Verdict::Valid { timestamp_s: NOW, paid: Some(network.validator.address()) });
         for cluster in [&mut proposer, &mut validator, &mut follower] {
             // The follower has not seen it before the decision.
             let executed = cluster.decide(block.hash, &block.bytes, certificate.clone(), &nobody).unwrap();
@@ -136,7 +136,7 @@ fn another_body_under_a_good_header_is_its_senders_fault_not_the_blocks() {
         assert!(refused.contains(expected), "{expected}: {refused}");
     }
     let verdict = cluster.validate(block.hash, &block.bytes, &nobody).unwrap();
-    assert_eq!(verdict, Verdict::Valid { timestamp_s: NOW });
+    assert_eq!(verdict, Verdict::Valid { timestamp_s: NOW, paid: Some(network.validator.address()) });
 }
 
 #[test]

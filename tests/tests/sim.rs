@@ -1,5 +1,5 @@
 //! Simulated clusters: a share of the seeds, that a seed replays, and that broken builds are caught.
-use pervade_tests::sim::{Mutant, Report, Trace, run, run_seeds};
+use pervade_tests::sim::{Mutant, Report, Trace, oracle::Invariant, run, run_seeds};
 use std::time::Duration;
 
 /// Seeds that every change runs.
@@ -43,4 +43,17 @@ fn disks_that_do_not_sync_are_caught() {
 #[test]
 fn signatures_that_nobody_checks_are_caught() {
     assert!(caught(Mutant::SignaturesUnchecked).failed > 0);
+}
+
+#[test]
+fn one_byzantine_validator_too_many_is_caught_at_a_fork() {
+    let report = caught(Mutant::OneTooMany);
+    let is_fork = |violation: Invariant| violation == Invariant::Agreement;
+    assert!(
+        report
+            .failures
+            .iter()
+            .filter_map(|outcome| outcome.failure.as_ref())
+            .any(|failure| is_fork(failure.violation.invariant))
+    );
 }

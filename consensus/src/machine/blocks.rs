@@ -1,8 +1,16 @@
 //! Blocks of the current height: built, streamed, put together, judged.
 //!
-//! A fresh proposal is held to the clock: its timestamp must lie in a window around our date at the moment when its body
-//! was complete, and not before its parent's. That is our opinion and no property of the block; so it yields to two thirds
-//! of prevotes for it, and to a proposer that proposes it again with reference to them.
+//! Two rules are for fresh proposals alone:
+//!
+//! - *Time*: the timestamp must lie in a window around our date at the moment when the body was complete, and not before the
+//!   parent's.
+//! - *Beneficiary*: where a block pays its proposer, it must pay the one who offered it first: whoever has signed the head of
+//!   its parts, or proposed it without reference to an earlier round. Who proposes it again later has nothing of it.
+//!
+//! Both are opinions and no properties of the block: clocks differ, and so does what a node has seen. So they yield to two
+//! thirds of prevotes for it, of which some are of honest validators that did judge it fresh. The mere claim of such votes, in
+//! a proposal that refers to them, changes no opinion: it is kept back until they are here, since nothing may stand on
+//! the claim before.
 use super::{
     Machine,
     height::{Body, BodyState, Height, Phase},
@@ -16,10 +24,11 @@ use crate::{
     notice::{Notice, SilenceReason},
     parts::{BlockPart, PartOutcome, PartsHead},
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use arc_malachitebft_core_consensus::Input;
 use bytes::Bytes;
 use pervade_chainspec::params;
+use std::collections::BTreeSet;
 
 /// Bodies that are kept of a height. Beyond it the oldest goes that is neither locked nor being validated.
 pub(crate) const BODIES_MAX: usize = 8;
@@ -36,16 +45,19 @@ impl Machine {
             return;
         }
         make_room(height);
+        // Another may have foreseen the block and shown it before: what counts is that it is ours.
+        let is_logged = height.bodies.get(&block_hash).is_some_and(|body| body.is_logged);
         let body = Body {
             bytes,
             round,
             head: None,
+            offered_by: BTreeSet::new(),
             complete_unix_ms: None,
-            state: BodyState::Valid { timestamp_s: u64::MAX },
+            state: BodyState::Valid { timestamp_s: u64::MAX, paid: None },
             judged: Some(true),
-            is_logged: false,
+            is_logged,
         };
-        height.bodies.entry(block_hash).or_insert(body);
+        height.bodies.insert(block_hash, body);
         self.log_body(block_hash);
         self.feed(Input::Propose(local_value(number, round, block_hash)));
     }
@@ -71,6 +83,7 @@ impl Machine {
         }
         let Some(height) = &mut self.height else { return Verdict::Ignore };
         if height.bodies.contains_key(&head.block_hash) {
+            self.on_offered(head.block_hash, head.round);
             return Verdict::Accept; // For those who lack it.
         }
         match height.assemblies.add(part, round) {
@@ -91,6 +104,7 @@ impl Machine {
             bytes: bytes.clone(),
             round: head.round,
             head: Some(head),
+            offered_by: BTreeSet::from([height.set.proposer(height.number, head.round).account]),
             complete_unix_ms: Some(self.now.unix_ms),
             state: BodyState::Validating,
             judged: None,
@@ -99,6 +113,20 @@ impl Machine {
         height.bodies.insert(head.block_hash, body);
         let (number, block_hash) = (height.number, head.block_hash);
         self.actions.push(Action::Validate { height: number, block_hash, body: bytes, source: BlockSource::Proposal });
+    }
+
+    /// The proposer of a round offers a block as its own. One that another had offered before is judged anew: whoever foresees
+    /// what a validator will propose, and shows it early, must not have it refused.
+    pub(super) fn on_offered(&mut self, block_hash: B256, round: u32) {
+        let Some(height) = &mut self.height else { return };
+        let account = height.set.proposer(height.number, round).account;
+        let Some(body) = height.bodies.get_mut(&block_hash).filter(|body| body.judged != Some(true)) else { return };
+        if body.offered_by.insert(account) {
+            body.complete_unix_ms = body.complete_unix_ms.map(|_| self.now.unix_ms);
+            if height.phase == Phase::Running || height.phase == Phase::Waiting {
+                self.judge(block_hash);
+            }
+        }
     }
 
     /// The node has looked at a block.
@@ -117,7 +145,7 @@ impl Machine {
         }
         let round = body.round;
         match verdict {
-            BlockVerdict::Valid { timestamp_s } => body.state = BodyState::Valid { timestamp_s },
+            BlockVerdict::Valid { timestamp_s, paid } => body.state = BodyState::Valid { timestamp_s, paid },
             BlockVerdict::Invalid => {
                 body.state = BodyState::Invalid;
                 self.notice(Notice::InvalidProposal { height: number, round, block_hash });
@@ -141,15 +169,15 @@ impl Machine {
     fn judge(&mut self, block_hash: B256) {
         let Some(height) = &mut self.height else { return };
         let number = height.number;
-        let is_excused = height.reproposed.contains(&block_hash) || height.core.has_polka(block_hash);
+        let has_polka = height.polkas.contains(&block_hash) || height.core.has_polka(block_hash);
         let parent_timestamp_s = height.parent_timestamp_s;
         let Some(body) = height.bodies.get_mut(&block_hash) else { return };
-        let (is_valid, offset_ms) = match (body.state, body.complete_unix_ms) {
+        let (is_valid, objection) = match (body.state, body.complete_unix_ms) {
             (BodyState::Validating, _) => return,
             (BodyState::Invalid, _) => (false, None),
-            (BodyState::Valid { timestamp_s }, Some(date_ms)) if !is_excused => {
-                let offset_ms = late_or_early(timestamp_s, date_ms);
-                (offset_ms.is_none() && timestamp_s >= parent_timestamp_s, offset_ms)
+            (BodyState::Valid { timestamp_s, paid }, Some(date_ms)) if !has_polka => {
+                let objection = body.objection(timestamp_s, date_ms, paid);
+                (objection.is_none() && timestamp_s >= parent_timestamp_s, objection)
             }
             (BodyState::Valid { .. }, _) => (true, None),
         };
@@ -157,11 +185,19 @@ impl Machine {
         if body.judged == Some(true) || body.judged == Some(is_valid) {
             return;
         }
+        // Said to have a polka, it may be shown to have one: a "no" could not be taken back before the vote.
+        if objection.is_some() && height.reproposed.contains(&block_hash) {
+            return;
+        }
         body.judged = Some(is_valid);
         let round = body.round;
         let proposer = height.core.proposer(round);
-        if let Some(offset_ms) = offset_ms {
-            self.notice(Notice::ClockSkew { height: number, proposer, offset_ms });
+        match objection {
+            Some(Objection::Clock { offset_ms }) => {
+                self.notice(Notice::ClockSkew { height: number, proposer, offset_ms });
+            }
+            Some(Objection::Beneficiary) => self.notice(Notice::WrongBeneficiary { height: number, round, block_hash }),
+            None => {}
         }
         if is_valid {
             self.log_body(block_hash);
@@ -170,11 +206,11 @@ impl Machine {
         self.feed(judged.input(number));
     }
 
-    /// Judges again what was refused for its date, where two thirds see it otherwise.
+    /// Judges again what was refused, or kept back, for a rule of fresh proposals, where two thirds see it otherwise.
     pub(super) fn judge_again(&mut self) {
         let is_open = |height: &&Height| height.phase == Phase::Running && !height.is_replay;
         let Some(height) = self.height.as_ref().filter(is_open) else { return };
-        let refused = height.bodies.iter().filter(|(_, body)| body.judged == Some(false));
+        let refused = height.bodies.iter().filter(|(_, body)| body.judged != Some(true));
         let refused = refused.filter(|(_, body)| matches!(body.state, BodyState::Valid { .. }));
         let refused: Vec<B256> = refused.map(|(block_hash, _)| *block_hash).collect();
         for block_hash in refused {
@@ -208,8 +244,25 @@ impl Machine {
     }
 }
 
+/// What speaks against a fresh proposal of a valid block.
+enum Objection {
+    /// Its timestamp is so far from our date, milliseconds.
+    Clock { offset_ms: i64 },
+    /// It pays somebody who has not offered it.
+    Beneficiary,
+}
+
+impl Body {
+    fn objection(&self, timestamp_s: u64, date_ms: u64, paid: Option<Address>) -> Option<Objection> {
+        if paid.is_some_and(|account| !self.offered_by.contains(&account)) {
+            return Some(Objection::Beneficiary);
+        }
+        late_or_early(timestamp_s, date_ms).map(|offset_ms| Objection::Clock { offset_ms })
+    }
+}
+
 /// How far a timestamp is from a date, milliseconds, if that is too far.
-fn late_or_early(timestamp_s: u64, date_ms: u64) -> Option<i64> {
+pub(super) fn late_or_early(timestamp_s: u64, date_ms: u64) -> Option<i64> {
     let timestamp_ms = timestamp_s.saturating_mul(1000);
     let earliest_ms = date_ms.saturating_sub(params::PROPOSAL_AGE_MS_MAX);
     let latest_ms = date_ms.saturating_add(params::PROPOSAL_AHEAD_MS_MAX);

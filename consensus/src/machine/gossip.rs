@@ -26,6 +26,9 @@ pub(crate) const ROUNDS_AHEAD_MAX: u32 = 10;
 /// Checked proofs that are remembered at a height, so that none is checked twice.
 pub(crate) const PROOFS_MAX: usize = 1024;
 
+/// Blocks proposed again that are remembered at a height: honest proposers have one or two.
+pub(crate) const REPROPOSED_MAX: usize = 64;
+
 /// Keeps an input until the height begins.
 pub(super) fn queue(queued: &mut Vec<CoreInput>, input: CoreInput) {
     if queued.len() < QUEUED_INPUTS_MAX && !queued.contains(&input) {
@@ -114,10 +117,10 @@ impl Machine {
         if proposal.round == 0 {
             self.begin();
         }
-        if proposal.polka_round.is_some()
-            && let Some(height) = &mut self.height
-        {
-            height.reproposed.insert(proposal.block_hash);
+        if proposal.polka_round.is_none() {
+            self.on_offered(proposal.block_hash, proposal.round);
+        } else if let Some(height) = &mut self.height {
+            height.note_reproposed(proposal.block_hash);
         }
         self.feed(Input::Proposal(core_proposal(&proposal)));
         Verdict::Accept
@@ -132,6 +135,11 @@ impl Machine {
             return Verdict::Reject;
         }
         self.begin();
+        if let Some(height) = &mut self.height {
+            height.polkas.insert(polka.block_hash);
+        }
+        // Before the core hears of it: it would vote on what it was told of the block so far.
+        self.judge_again();
         self.feed(Input::PolkaCertificate(core_polka(&polka)));
         Verdict::Accept
     }
@@ -165,6 +173,15 @@ impl Machine {
         self.key_is_elsewhere = true;
         self.notice(Notice::KeyInUseElsewhere { height: number, round });
         self.silence(SilenceReason::KeyInUseElsewhere);
+    }
+}
+
+impl Height {
+    /// Takes note of a proposal that refers to a polka. Without room for it, it is judged as any other.
+    pub(super) fn note_reproposed(&mut self, block_hash: B256) {
+        if self.reproposed.len() < REPROPOSED_MAX {
+            self.reproposed.insert(block_hash);
+        }
     }
 }
 

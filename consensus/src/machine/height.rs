@@ -56,8 +56,10 @@ pub(super) struct Height {
     pub(super) woken_by: BTreeSet<Address>,
     pub(super) bodies: BTreeMap<B256, Body>,
     pub(super) assemblies: Assemblies,
-    /// Blocks that were proposed again, with a reference to an earlier polka.
+    /// Blocks that were proposed again, with a reference to an earlier polka, which need not be there.
     pub(super) reproposed: BTreeSet<B256>,
+    /// Blocks of which a polka was shown.
+    pub(super) polkas: BTreeSet<B256>,
     /// Rounds whose proposer was heard of.
     pub(super) proposed: BTreeSet<u32>,
     /// Proofs that were checked.
@@ -84,7 +86,9 @@ pub(super) struct Body {
     pub(super) bytes: Bytes,
     pub(super) round: u32,
     pub(super) head: Option<PartsHead>,
-    /// The date when it was complete; `None` if we built it.
+    /// Accounts of the proposers who offered it as their own.
+    pub(super) offered_by: BTreeSet<Address>,
+    /// The date when it was complete, or offered by another proposer; `None` if we built it or our log has it.
     pub(super) complete_unix_ms: Option<u64>,
     pub(super) state: BodyState,
     /// What the core was told of it.
@@ -98,7 +102,7 @@ pub(super) enum BodyState {
     /// Nothing yet.
     Validating,
     /// It is valid.
-    Valid { timestamp_s: u64 },
+    Valid { timestamp_s: u64, paid: Option<Address> },
     /// It is not.
     Invalid,
 }
@@ -135,6 +139,7 @@ impl Machine {
             bodies: BTreeMap::new(),
             assemblies: Assemblies::default(),
             reproposed: BTreeSet::new(),
+            polkas: BTreeSet::new(),
             proposed: BTreeSet::new(),
             proofs: BTreeSet::new(),
             own: BTreeSet::new(),

@@ -6,6 +6,8 @@ mod early;
 mod gossip;
 mod height;
 mod replay;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use crate::{

@@ -20,6 +20,7 @@ use crate::{
 };
 use alloy_primitives::{B256, keccak256};
 use arc_malachitebft_core_consensus::Input;
+use std::collections::BTreeSet;
 
 impl Machine {
     /// Takes the log of this height, if there is one, and has its blocks validated.
@@ -44,6 +45,7 @@ impl Machine {
                     bytes: body.clone(),
                     round: 0,
                     head: None,
+                    offered_by: BTreeSet::new(),
                     complete_unix_ms: None,
                     state: BodyState::Validating,
                     judged: None,
@@ -101,7 +103,7 @@ impl Machine {
                 LogEntry::Proposal(proposal) => {
                     height.proposed.insert(proposal.round);
                     if proposal.polka_round.is_some() {
-                        height.reproposed.insert(proposal.block_hash);
+                        height.note_reproposed(proposal.block_hash);
                     }
                 }
                 _ => {}

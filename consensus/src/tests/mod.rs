@@ -7,6 +7,7 @@ mod log_file;
 mod signatures;
 mod signing_record;
 mod turns;
+mod waits;
 
 use crate::{
     CommitCertificate, CommitSignature, Secp256k1Signer, SignedVote, Signer, ValidatorSet, VoteKind,

@@ -62,6 +62,8 @@ pub struct Cluster {
     signed: BTreeMap<(Address, VoteKind, u64, u32), B256>,
     /// Validators whose double signing is meant.
     pub byzantine: BTreeSet<Address>,
+    /// Validators whose blocks pay another one.
+    pub pays: BTreeMap<usize, usize>,
     cut_off: BTreeSet<usize>,
     asked: BTreeMap<u64, (usize, u64)>,
 }
@@ -95,6 +97,7 @@ impl Cluster {
             sequence: 0,
             signed: BTreeMap::new(),
             byzantine: BTreeSet::new(),
+            pays: BTreeMap::new(),
             cut_off: BTreeSet::new(),
             asked: BTreeMap::new(),
         };
@@ -284,7 +287,9 @@ impl Cluster {
             Action::Publish { topic, bytes } => self.gossip(index, topic, &bytes),
             Action::Build { height, round, .. } => {
                 let salt = self.random.next_u64();
-                let (block_hash, body) = self.nodes[index].build(unix_ms, salt, self.options.block_bytes);
+                let beneficiary = self.pays.get(&index).unwrap_or(&index);
+                let beneficiary = self.validators[*beneficiary].account;
+                let (block_hash, body) = self.nodes[index].build(unix_ms, salt, beneficiary, self.options.block_bytes);
                 self.after(5, index, Event::Built { height, round, block_hash, body });
             }
             Action::Validate { height, block_hash, body, .. } => {

@@ -1,7 +1,7 @@
 //! Validators that lie, and files that rot.
 use crate::{
     cluster::{Cluster, Options, key, peer},
-    node::CHAIN,
+    node::{CHAIN, beneficiary_of},
 };
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::Encodable;
@@ -79,6 +79,27 @@ fn an_equivocating_proposer_is_caught() {
     for found in proposals {
         found.verify(&CHAIN, &set, &Secp256k1Verifier::default()).unwrap();
     }
+}
+
+#[test]
+fn a_proposer_whose_blocks_pay_another_loses_its_turns_and_nothing_else() {
+    let mut cluster = Cluster::new(Options::default());
+    cluster.pays.insert(1, 2);
+    cluster.run_for(20_000);
+    let head = cluster.heads().into_iter().min().unwrap();
+    assert!(head > 30, "{head}");
+    let set = ValidatorSet::new(&cluster.validators).unwrap();
+    for block in &cluster.nodes[0].chain {
+        let certificate = &block.certificate;
+        let proposers = (0..=certificate.round).map(|round| set.proposer(certificate.height, round).account);
+        let paid = beneficiary_of(&block.body);
+        assert!(proposers.into_iter().any(|account| account == paid), "height {}: {paid}", certificate.height);
+        assert_ne!(
+            (set.proposer(certificate.height, certificate.round).account, paid),
+            (cluster.validators[1].account, cluster.validators[2].account)
+        );
+    }
+    assert!(cluster.notices.iter().any(|(_, notice)| matches!(notice, Notice::WrongBeneficiary { .. })));
 }
 
 #[test]

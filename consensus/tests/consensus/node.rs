@@ -1,5 +1,5 @@
 //! A node of the test cluster: a machine, its files, and a ledger that is a list.
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use bytes::Bytes;
 use pervade_chainspec::ValidatorConfig;
 use pervade_consensus::{
@@ -75,19 +75,20 @@ impl Node {
     }
 
     /// A block on the tip, and its hash.
-    pub fn build(&self, unix_ms: u64, salt: u64, bytes: usize) -> (B256, Bytes) {
+    pub fn build(&self, unix_ms: u64, salt: u64, beneficiary: Address, bytes: usize) -> (B256, Bytes) {
         let (parent, parent_timestamp_s) = self.tip();
         let mut body = Vec::new();
         body.extend((self.chain.len() as u64 + 1).to_be_bytes());
         body.extend((unix_ms / 1000).max(parent_timestamp_s).to_be_bytes());
         body.extend(parent);
         body.extend(salt.to_be_bytes());
+        body.extend(beneficiary);
         body.resize(body.len() + bytes, 0x5a);
         (keccak256(&body), body.into())
     }
 
     pub fn validate(&self, height: u64, block_hash: B256, body: &Bytes) -> BlockVerdict {
-        if keccak256(body) != block_hash || body.len() < 56 {
+        if keccak256(body) != block_hash || body.len() < 76 {
             return BlockVerdict::Mismatch;
         }
         let (parent, parent_timestamp_s) = self.tip();
@@ -95,8 +96,17 @@ impl Node {
             && height == self.chain.len() as u64 + 1
             && body[16..48] == parent[..]
             && timestamp_of(body) >= parent_timestamp_s;
-        if follows { BlockVerdict::Valid { timestamp_s: timestamp_of(body) } } else { BlockVerdict::Invalid }
+        if follows {
+            BlockVerdict::Valid { timestamp_s: timestamp_of(body), paid: Some(beneficiary_of(body)) }
+        } else {
+            BlockVerdict::Invalid
+        }
     }
+}
+
+/// Account that a block pays.
+pub fn beneficiary_of(body: &[u8]) -> Address {
+    Address::from_slice(&body[56..76])
 }
 
 pub fn timestamp_of(body: &[u8]) -> u64 {

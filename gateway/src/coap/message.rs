@@ -105,6 +105,11 @@ pub(super) fn sequence(response: &Packet) -> Option<u32> {
     read_uint(bytes).filter(|_| bytes.len() <= 3)
 }
 
+/// Seconds for which a response is fresh, if it says so.
+pub(super) fn max_age(response: &Packet) -> Option<u32> {
+    read_uint(response.get_first_option(CoapOption::MaxAge)?)
+}
+
 /// Whether a notification is newer than the last, in numbers of 24 bits that wrap (RFC 7641, 3.4).
 pub(super) fn is_newer(last: u32, next: u32) -> bool {
     const HALF: u32 = 1 << 23;

@@ -3,7 +3,10 @@ use crate::error::{Failure, FailureCode};
 use coap_lite::{MessageClass, MessageType, Packet};
 use rand::Rng;
 use std::{io, net::SocketAddr, time::Duration};
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    net::UdpSocket,
+    time::{Instant, timeout},
+};
 
 /// First pause before a message is repeated, of which up to half is added by chance (ACK_TIMEOUT, ACK_RANDOM_FACTOR).
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -19,6 +22,8 @@ pub(super) struct Socket {
     socket: UdpSocket,
     message_id: u16,
     buffer: Vec<u8>,
+    /// The token of an observation: its notifications are nobody else's to answer.
+    observed: Option<[u8; TOKEN_BYTES]>,
 }
 
 impl Socket {
@@ -26,18 +31,14 @@ impl Socket {
         let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(any).await.map_err(unreachable)?;
         socket.connect(address).await.map_err(unreachable)?;
-        Ok(Self { socket, message_id: rand::rng().random(), buffer: vec![0; DATAGRAM_BYTES_MAX] })
+        Ok(Self { socket, message_id: rand::rng().random(), buffer: vec![0; DATAGRAM_BYTES_MAX], observed: None })
     }
 
     /// Sends a confirmable request and waits for its response, with the acknowledgement or after it.
-    pub(super) async fn exchange(&mut self, mut request: Packet) -> Result<Packet, Failure> {
-        self.message_id = self.message_id.wrapping_add(1);
-        let (id, token) = (self.message_id, rand::rng().random::<[u8; TOKEN_BYTES]>());
-        request.header.set_type(MessageType::Confirmable);
-        request.header.message_id = id;
-        request.set_token(token.to_vec());
-        let bytes = request.to_bytes_unlimited().map_err(|_| Failure::malformed("the request is no CoAP message"))?;
-        let mut pause = ACK_TIMEOUT.mul_f64(rand::rng().random_range(1.0..1.5));
+    pub(super) async fn exchange(&mut self, request: Packet) -> Result<Packet, Failure> {
+        let token = rand::rng().random::<[u8; TOKEN_BYTES]>();
+        let (id, bytes) = self.confirmable(request, token)?;
+        let mut pause = first_pause();
         for _ in 0..=REPETITIONS_MAX {
             self.socket.send(&bytes).await.map_err(unreachable)?;
             match timeout(pause, self.acknowledged(id, &token)).await {
@@ -49,6 +50,43 @@ impl Socket {
             }
         }
         Err(Failure::timeout())
+    }
+
+    /// A request as a datagram, and its message id.
+    fn confirmable(&mut self, mut request: Packet, token: [u8; TOKEN_BYTES]) -> Result<(u16, Vec<u8>), Failure> {
+        self.message_id = self.message_id.wrapping_add(1);
+        request.header.set_type(MessageType::Confirmable);
+        request.header.message_id = self.message_id;
+        request.set_token(token.to_vec());
+        let bytes = request.to_bytes_unlimited().map_err(|_| Failure::malformed("the request is no CoAP message"))?;
+        Ok((self.message_id, bytes))
+    }
+
+    /// Asks for notifications, again under the same token if it asked before. The caller repeats it until it is heard.
+    pub(super) fn register(&mut self, request: Packet) -> Result<Registration, Failure> {
+        let token = *self.observed.get_or_insert_with(|| rand::rng().random());
+        let (id, bytes) = self.confirmable(request, token)?;
+        Ok(Registration { id, bytes, pause: first_pause(), next: Instant::now(), sent: 0 })
+    }
+
+    /// Sends a registration once more.
+    ///
+    /// # Errors
+    /// Timeout if it was sent often enough.
+    pub(super) async fn repeat(&self, registration: &mut Registration) -> Result<(), Failure> {
+        if registration.sent > REPETITIONS_MAX {
+            return Err(Failure::timeout());
+        }
+        registration.sent = registration.sent.saturating_add(1);
+        registration.next = Instant::now() + registration.pause;
+        registration.pause = registration.pause.saturating_mul(2);
+        self.socket.send(&registration.bytes).await.map_err(unreachable)?;
+        Ok(())
+    }
+
+    /// Whether a message belongs to the observation.
+    pub(super) fn is_notification(&self, packet: &Packet) -> bool {
+        self.observed.as_ref().is_some_and(|token| is_response(packet, token))
     }
 
     /// Waits until a message is acknowledged; the response, if it is there already.
@@ -78,8 +116,8 @@ impl Socket {
         }
     }
 
-    /// Waits for a response that is not in an acknowledgement: a separate one, or a notification.
-    pub(super) async fn receive(&mut self, token: &[u8]) -> Result<Packet, Failure> {
+    /// Waits for a response that is not in an acknowledgement.
+    async fn receive(&mut self, token: &[u8]) -> Result<Packet, Failure> {
         loop {
             let packet = self.next().await?;
             let kind = packet.header.get_type();
@@ -91,8 +129,8 @@ impl Socket {
         }
     }
 
-    /// The next message; datagrams that are none are left out.
-    async fn next(&mut self) -> Result<Packet, Failure> {
+    /// The next message; datagrams that are none are left out. May be cancelled.
+    pub(super) async fn next(&mut self) -> Result<Packet, Failure> {
         loop {
             let length = self.socket.recv(&mut self.buffer).await.map_err(unreachable)?;
             let datagram = self.buffer.get(..length).unwrap_or_default();
@@ -102,7 +140,7 @@ impl Socket {
         }
     }
 
-    async fn acknowledge(&self, packet: &Packet) -> Result<(), Failure> {
+    pub(super) async fn acknowledge(&self, packet: &Packet) -> Result<(), Failure> {
         if packet.header.get_type() == MessageType::Confirmable {
             self.reply(packet, MessageType::Acknowledgement).await?;
         }
@@ -110,7 +148,11 @@ impl Socket {
     }
 
     /// Tells a thing that what it wants confirmed is of no interest, such as notifications of an ended observation.
-    async fn reject(&self, packet: &Packet) -> Result<(), Failure> {
+    pub(super) async fn reject(&self, packet: &Packet) -> Result<(), Failure> {
+        // A notification that comes meanwhile is sent again until it is acknowledged, later.
+        if self.is_notification(packet) {
+            return Ok(());
+        }
         if packet.header.get_type() == MessageType::Confirmable {
             self.reply(packet, MessageType::Reset).await?;
         }
@@ -126,6 +168,26 @@ impl Socket {
         self.socket.send(&bytes).await.map_err(unreachable)?;
         Ok(())
     }
+}
+
+/// A request for notifications that is not acknowledged yet.
+pub(super) struct Registration {
+    pub(super) id: u16,
+    bytes: Vec<u8>,
+    pause: Duration,
+    next: Instant,
+    sent: u32,
+}
+
+impl Registration {
+    /// When it is to be sent once more.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+}
+
+fn first_pause() -> Duration {
+    ACK_TIMEOUT.mul_f64(rand::rng().random_range(1.0..1.5))
 }
 
 fn is_response(packet: &Packet, token: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! CoAP against a thing made here from datagrams, which loses, repeats and splits as it likes.
-use crate::world::{Names, alias, allow, bindings, invoke, read, thing};
+use crate::world::{Names, alias, allow, bindings, follow, invoke, message, read, thing};
 use coap_lite::{CoapOption, MessageClass, MessageType, Packet, RequestType, ResponseType};
-use pervade_gateway::{Bindings, FailureCode, Input, Operation, Thing, limits};
+use pervade_gateway::{Bindings, Failure, FailureCode, Operation, Subscription, Thing};
 use std::net::SocketAddr;
 use tokio::net::UdpSocket;
 
@@ -169,7 +169,6 @@ async fn endless_blocks_are_cut_off_at_the_limit() {
     let result =
         tokio::select! { result = read(&device.gateway, &device.thing) => result, () = serve => unreachable!() };
     assert_eq!(result.unwrap_err().code, FailureCode::TooLarge);
-    assert!(limits::ANSWER_BYTES_MAX < 1_024 * 1_024);
 }
 
 #[tokio::test]
@@ -208,47 +207,142 @@ async fn nobody_at_the_port_is_unreachable() {
     assert_eq!(read(&gateway, &thing).await.unwrap_err().code, FailureCode::Unreachable);
 }
 
+/// A thing whose property `p` and event `e` can be observed.
+fn observable(device: &Device) -> Thing {
+    let port = device.socket.local_addr().unwrap().port();
+    let form = |op: &str| format!(r#"{{"forms": [{{"href": "coap://device.example:{port}/t", "op": "{op}"}}]}}"#);
+    let description = format!(
+        r#"{{"properties": {{"p": {}}}, "events": {{"e": {}}}}}"#,
+        form("observeproperty"),
+        form("subscribeevent")
+    );
+    Thing::parse(description.as_bytes()).unwrap()
+}
+
+/// A notification; id 0 for the one in the acknowledgement of the request.
+fn notification(request: &Packet, id: u16, sequence: u8, value: &[u8]) -> Packet {
+    let kind = if id == 0 { MessageType::Acknowledgement } else { MessageType::Confirmable };
+    let mut packet = answer(request, kind, ResponseType::Content, value);
+    if id != 0 {
+        packet.header.message_id = id;
+    }
+    packet.add_option(CoapOption::Observe, vec![sequence]);
+    packet
+}
+
+async fn assert_acknowledged(device: &Device, id: u16) {
+    let (packet, _) = device.receive().await;
+    assert_eq!((packet.header.get_type(), packet.header.message_id), (MessageType::Acknowledgement, id));
+}
+
 #[tokio::test]
-async fn a_followed_property_is_heard_in_order_and_each_change_acknowledged() {
+async fn a_followed_property_is_heard_in_order_and_a_late_state_left_out() {
     let device = Device::new("/t").await;
-    let device_of_thing = Thing::parse(
-        format!(
-            r#"{{"properties": {{"p": {{"observable": true, "forms": [{{"href": "coap://device.example:{}/t",
-                "op": "observeproperty"}}]}}}}}}"#,
-            device.socket.local_addr().unwrap().port()
-        )
-        .as_bytes(),
-    )
-    .unwrap();
-    let serve = async {
-        let (request, from) = device.receive().await;
-        assert_eq!(request.get_first_option(CoapOption::Observe), Some(&Vec::new()));
-        let state = |id: u16, sequence: u8, value: &[u8]| {
-            let kind = if id == 0 { MessageType::Acknowledgement } else { MessageType::Confirmable };
-            let mut packet = answer(&request, kind, ResponseType::Content, value);
-            if id != 0 {
-                packet.header.message_id = id;
-            }
-            packet.add_option(CoapOption::Observe, vec![sequence]);
-            packet
-        };
-        device.send(&state(0, 10, b"first"), from).await;
-        for (id, sequence, value) in [(21, 12, &b"second"[..]), (22, 11, b"too late"), (23, 13, b"third")] {
-            device.send(&state(id, sequence, value), from).await;
-            let (acknowledged, _) = device.receive().await;
-            assert_eq!(
-                (acknowledged.header.get_type(), acknowledged.header.message_id),
-                (MessageType::Acknowledgement, id)
-            );
-        }
+    let thing = observable(&device);
+    let gateway = &device.gateway;
+    let mut states = gateway.subscribe(&thing, Operation::ObserveProperty, "p", "gateway").await.unwrap();
+    let (request, from) = device.receive().await;
+    assert_eq!(request.get_first_option(CoapOption::Observe), Some(&Vec::new()));
+    device.send(&notification(&request, 0, 10, b"first"), from).await;
+    let first = message(&mut states).await;
+    assert_eq!(first.body[..], *b"first");
+    first.receipt.accept();
+    device.send(&notification(&request, 21, 12, b"second"), from).await;
+    let second = message(&mut states).await;
+    // Acknowledged at once, since nobody will ever want it.
+    device.send(&notification(&request, 22, 11, b"too late"), from).await;
+    assert_acknowledged(&device, 22).await;
+    second.receipt.accept();
+    assert_acknowledged(&device, 21).await;
+    device.send(&notification(&request, 23, 13, b"third"), from).await;
+    assert_eq!(message(&mut states).await.body[..], *b"third");
+}
+
+#[tokio::test]
+async fn a_notification_is_acknowledged_only_when_somebody_vouches_for_it() {
+    let device = Device::new("/t").await;
+    let thing = observable(&device);
+    let mut events = follow(&device.gateway, &thing).await;
+    let (request, from) = device.receive().await;
+    device.send(&notification(&request, 0, 1, b"registered"), from).await;
+    message(&mut events).await.receipt.accept();
+    device.send(&notification(&request, 31, 2, b"delivered"), from).await;
+    let held = message(&mut events).await;
+    // The thing sends it again and hears nothing; what is answered next is a stranger's message.
+    device.send(&notification(&request, 31, 2, b"delivered"), from).await;
+    let mut stranger = notification(&request, 77, 2, b"delivered");
+    stranger.set_token(vec![1]);
+    device.send(&stranger, from).await;
+    let (reset, _) = device.receive().await;
+    assert_eq!((reset.header.get_type(), reset.header.message_id), (MessageType::Reset, 77));
+    held.receipt.accept();
+    assert_acknowledged(&device, 31).await;
+    // If the acknowledgement was lost, the thing sends it once more.
+    device.send(&notification(&request, 31, 2, b"delivered"), from).await;
+    assert_acknowledged(&device, 31).await;
+    // Given back: the observation begins anew, and the thing tells its state.
+    device.send(&notification(&request, 32, 3, b"again"), from).await;
+    drop(message(&mut events).await);
+    let (anew, from) = device.receive().await;
+    assert_eq!(anew.get_first_option(CoapOption::Observe), Some(&Vec::new()));
+    assert_ne!(anew.get_token(), request.get_token());
+    device.send(&notification(&anew, 0, 4, b"again"), from).await;
+    assert_eq!(message(&mut events).await.body[..], *b"again");
+}
+
+#[tokio::test]
+async fn a_large_notification_is_fetched_in_blocks() {
+    let device = Device::new("/t").await;
+    let thing = observable(&device);
+    let mut events = follow(&device.gateway, &thing).await;
+    let (request, from) = device.receive().await;
+    let mut first = notification(&request, 0, 1, &[b'a'; 1_024]);
+    first.add_option(CoapOption::Block2, block(0, true));
+    device.send(&first, from).await;
+    let (next, _) = device.receive().await;
+    assert_eq!(next.get_first_option(CoapOption::Block2), Some(&block(1, false)));
+    assert_eq!(next.get_first_option(CoapOption::Observe), None);
+    // A notification in between is neither refused nor acknowledged.
+    device.send(&notification(&request, 41, 2, b"between"), from).await;
+    let mut rest = answer(&next, MessageType::Acknowledgement, ResponseType::Content, b"end");
+    rest.add_option(CoapOption::Block2, block(1, false));
+    device.send(&rest, from).await;
+    let whole = message(&mut events).await;
+    assert_eq!(whole.body.len(), 1_027);
+    // It comes again, since nobody acknowledged it.
+    device.send(&notification(&request, 41, 2, b"between"), from).await;
+    let between = message(&mut events).await;
+    assert_eq!(between.body[..], *b"between");
+    between.receipt.accept();
+    assert_acknowledged(&device, 41).await;
+}
+
+#[tokio::test]
+async fn a_resource_that_cannot_be_observed_ends_the_subscription() {
+    let device = Device::new("/t").await;
+    let thing = observable(&device);
+    let mut events = follow(&device.gateway, &thing).await;
+    let (request, from) = device.receive().await;
+    device.send(&answer(&request, MessageType::Acknowledgement, ResponseType::Content, b"21.5"), from).await;
+    assert_eq!(events.next().await.unwrap().unwrap_err().code, FailureCode::RefusedByThing);
+    assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn what_cannot_be_followed_is_told_at_once() {
+    let device = Device::new("/t").await;
+    let code = |result: Result<Subscription, Failure>| result.err().unwrap().code;
+    let gateway = &device.gateway;
+    let of = |operation, name: &'static str| {
+        let thing = observable(&device);
+        async move { gateway.subscribe(&thing, operation, name, "gateway").await }
     };
-    let follow = async {
-        let gateway = &device.gateway;
-        let mut observation =
-            gateway.observe(&device_of_thing, Operation::ObserveProperty, "p", &Input::default()).await.unwrap();
-        for expected in ["first", "second", "third"] {
-            assert_eq!(observation.next().await.unwrap().body[..], *expected.as_bytes());
-        }
-    };
-    tokio::join!(follow, serve);
+    assert_eq!(code(of(Operation::ReadProperty, "p").await), FailureCode::Malformed);
+    assert_eq!(code(of(Operation::SubscribeEvent, "p").await), FailureCode::Malformed);
+    let http = thing("http://device.example/", "");
+    let result = gateway.subscribe(&http, Operation::SubscribeEvent, "e", "gateway").await;
+    assert_eq!(code(result), FailureCode::UnsupportedForm);
+    let elsewhere = thing("coap://else.example/", "");
+    let result = gateway.subscribe(&elsewhere, Operation::SubscribeEvent, "e", "gateway").await;
+    assert_eq!(code(result), FailureCode::NotAllowed);
 }

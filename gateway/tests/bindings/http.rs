@@ -1,7 +1,10 @@
 //! HTTP against a server made here, which shows what arrived.
-use crate::world::{KEY, Names, alias, allow, bindings, bindings_in, invoke, read, thing};
+use crate::world::{KEY, Names, QUICK, alias, allow, bindings, bindings_in, invoke, read, thing};
 use pervade_gateway::{FailureCode, limits};
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -139,15 +142,32 @@ async fn a_server_that_is_not_there_or_breaks_off_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_given_up_in_time() {
+async fn a_server_that_never_answers_or_never_ends_is_given_up_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let gateway = bindings(&config(port), Names::none());
-    let thing = thing(&format!("http://service.example:{port}/"), "");
-    let began = std::time::Instant::now();
-    let failure = read(&gateway, &thing).await.unwrap_err();
-    assert_eq!(failure.code, FailureCode::Timeout, "{failure}");
-    assert!(began.elapsed() >= limits::ATTEMPT_TIMEOUT - Duration::from_millis(100), "{:?}", began.elapsed());
+    let silent = listener.local_addr().unwrap().port();
+    let (endless, _requests) = server("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort").await;
+    // One that sends a byte now and then, and goes on doing so.
+    let dripping = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = dripping.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut socket, _) = dripping.accept().await.unwrap();
+        let mut request = [0; 4_096];
+        assert_ne!(socket.read(&mut request).await.unwrap(), 0);
+        socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n").await.unwrap();
+        let mut drops = tokio::time::interval(Duration::from_millis(100));
+        while socket.write_all(b"x").await.is_ok() {
+            drops.tick().await;
+        }
+    });
+    for (port, code) in
+        [(silent, FailureCode::Timeout), (slow, FailureCode::Timeout), (endless, FailureCode::Unreachable)]
+    {
+        let gateway = bindings(&(QUICK.to_owned() + &config(port)), Names::none());
+        let began = Instant::now();
+        let failure = read(&gateway, &thing(&format!("http://service.example:{port}/"), "")).await.unwrap_err();
+        assert_eq!(failure.code, code, "{failure}");
+        assert!(began.elapsed() < limits::ATTEMPT_TIMEOUT / 2, "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test]

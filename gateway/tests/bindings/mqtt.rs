@@ -1,5 +1,5 @@
 //! MQTT against a broker made here, that speaks 3.1.1 only. mosquitto, which speaks both, is among the servers of others.
-use crate::world::{Names, alias, allow, bindings, invoke, read, thing};
+use crate::world::{Names, alias, allow, bindings, follow, invoke, message, read, thing};
 use pervade_gateway::{Bindings, FailureCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -89,4 +89,49 @@ async fn refusals_patterns_and_absence_have_their_codes() {
     let thing = thing(&format!("mqtt://broker.example:{gone}/t"), "");
     let failure = read(&bindings(&config, Names::none()), &thing).await.unwrap_err();
     assert_eq!(failure.code, FailureCode::Unreachable, "{failure}");
+}
+
+/// Takes a connection of version 3.1.1, after one of version 5 that is refused, and a subscription to `t`; the client's name.
+async fn subscriber(listener: &TcpListener) -> (TcpStream, String) {
+    loop {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let Some((CONNECT, content)) = packet(&mut socket).await else { panic!("no greeting") };
+        if content[6] != 4 {
+            socket.write_all(&[0x20, 2, 0, 1]).await.unwrap();
+            continue;
+        }
+        assert_eq!(content[7] & 2, 0, "the session is to be kept");
+        socket.write_all(&[0x20, 2, 1, 0]).await.unwrap();
+        let Some((SUBSCRIBE, subscription)) = packet(&mut socket).await else { panic!("no subscription") };
+        assert_eq!(subscription[2..], *b"\0\x01t\x01", "topic t, quality of service 1");
+        socket.write_all(&[0x90, 3, subscription[0], subscription[1], 1]).await.unwrap();
+        return (socket, String::from_utf8(content[12..].to_vec()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_the_older_version_is_kept_and_acknowledged_in_order() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = alias("broker.example", "127.0.0.1") + &allow("mqtt", "broker.example", port);
+    let gateway = bindings(&config, Names::none());
+    let mut events = follow(&gateway, &thing(&format!("mqtt://broker.example:{port}/t"), "")).await;
+    let (mut socket, name) = subscriber(&listener).await;
+    assert_eq!(name.len(), 22);
+    for (id, payload) in [(7, b'a'), (9, b'b')] {
+        socket.write_all(&[0x32, 6, 0, 1, b't', 0, id, payload]).await.unwrap();
+    }
+    let (first, second) = (message(&mut events).await, message(&mut events).await);
+    assert_eq!((&first.body[..], &second.body[..]), (&b"a"[..], &b"b"[..]));
+    // The second alone is not acknowledged before the first.
+    second.receipt.accept();
+    first.receipt.accept();
+    for id in [7, 9] {
+        assert_eq!(packet(&mut socket).await, Some((4, vec![0, id])));
+    }
+    drop(socket);
+    let (mut socket, again) = subscriber(&listener).await;
+    assert_eq!(again, name, "the same session");
+    socket.write_all(&[0x32, 6, 0, 1, b't', 0, 10, b'c']).await.unwrap();
+    assert_eq!(message(&mut events).await.body[..], *b"c");
 }

@@ -1,5 +1,5 @@
 //! Attempts to make a gateway reach what it must not. Every one is refused, and no listener on this machine hears of it.
-use crate::world::{Names, alias, allow, bindings, read, thing};
+use crate::world::{Names, alias, allow, bindings, invoke, read, thing};
 use pervade_gateway::{Bindings, FailureCode};
 use std::{
     io::ErrorKind,
@@ -61,6 +61,10 @@ const ATTEMPTS: &[(&str, &str)] = &[
     ("*", "mqtt://2130706433:PORT/topic"),
     ("*", "mqtt://[::ffff:7f00:1]:PORT/topic"),
     ("*", "coap://[::ffff:127.0.0.1]:PORT/"),
+    ("*", "mqtts://127.0.0.1:PORT/topic"),
+    ("*", "amqp://127.0.0.1:PORT/vhost/queue"),
+    ("*", "amqps://0x7f.1:PORT/vhost/queue"),
+    ("*", "amqp://[::1]:PORT/%2F/queue"),
     // Addresses of the site, the cloud and nobody.
     ("*", "http://10.0.0.1:PORT/"),
     ("*", "http://172.16.0.1:PORT/"),
@@ -93,6 +97,8 @@ const ATTEMPTS: &[(&str, &str)] = &[
     ("*", "coap://loopback.evil.example:PORT/"),
     ("*", "coap://mixed.evil.example:PORT/"),
     ("*", "mqtt://loopback.evil.example:PORT/topic"),
+    ("*", "amqp://loopback.evil.example:PORT/vhost/queue"),
+    ("*", "mqtts://metadata.evil.example:PORT/topic"),
     ("unreachable", "http://nothing.evil.example:PORT/"),
     ("unreachable", "http://unknown.evil.example:PORT/"),
     // What is not on the list, though it looks like it or stands beside it.
@@ -107,6 +113,7 @@ const ATTEMPTS: &[(&str, &str)] = &[
     ("list", "https://allowed.example:PORT/good/x"),
     ("list", "coap://allowed.example:PORT/good/x"),
     ("list", "mqtt://allowed.example:PORT/good/x"),
+    ("list", "amqp://allowed.example:PORT/good/x"),
     ("list", "http://allowed.example.evil.test:PORT/good/x"),
     ("list", "http://evilallowed.example:PORT/good/x"),
     ("list", "http://evil.test:PORT/good/x#allowed.example"),
@@ -176,7 +183,7 @@ fn gateway(kind: &str, port: u16) -> Bindings {
     let mut config = alias("allowed.example", "127.0.0.1");
     config += &format!("[[allow]]\nscheme = 'http'\nhost = 'allowed.example'\nport = {port}\npath = '/good/*'\n");
     if kind != "list" {
-        for scheme in ["http", "https", "coap", "mqtt"] {
+        for scheme in ["http", "https", "coap", "mqtt", "mqtts", "amqp", "amqps"] {
             config += &allow(scheme, "*.evil.example", port);
             for host in [
                 "127.0.0.1",
@@ -224,6 +231,43 @@ async fn no_attempt_opens_a_socket() {
         assert!(expected.contains(&failure.code), "{href}: {failure}");
         traps.assert_untouched(&href);
     }
+}
+
+/// What a form names by terms is judged like what it names by its path.
+#[tokio::test]
+async fn terms_cannot_leave_what_is_allowed() {
+    let traps = Traps::set();
+    let port = traps.port;
+    let mut config = alias("broker.example", "127.0.0.1");
+    for (scheme, path) in [("mqtt", "/plant/*"), ("amqp", "/plant/door"), ("amqp", "/plant/events/*")] {
+        config += &format!("[[allow]]\nscheme = '{scheme}'\nhost = 'broker.example'\nport = {port}\npath = '{path}'\n");
+    }
+    let gateway = bindings(&config, Names::none());
+    for (href, terms) in [
+        ("mqtt://broker.example:PORT/plant/x", r#""mqv:topic": "other/x""#),
+        ("mqtt://broker.example:PORT/plant/x", r#""mqv:topic": "plant/x/y""#),
+        ("mqtt://broker.example:PORT/plant/x", r#""mqv:topic": "/plant/x""#),
+        ("mqtt://broker.example:PORT", r#""mqv:topic": "plant/+""#),
+        ("mqtt://broker.example:PORT", r#""mqv:topic": "plant/x", "mqv:responseTopic": "other/x""#),
+        ("amqp://broker.example:PORT/plant", r#""amqv:queue": "safe""#),
+        ("amqp://broker.example:PORT/other", r#""amqv:queue": "door""#),
+        ("amqp://broker.example:PORT/plant", r#""amqv:queue": "events/x""#),
+        ("amqp://broker.example:PORT/plant", r#""amqv:exchange": "other", "amqv:routingKey": "x""#),
+        ("amqp://broker.example:PORT/plant", r#""amqv:exchange": "events", "amqv:routingKey": "x/#""#),
+        ("amqp://broker.example:PORT/", r#""amqv:queue": "door""#),
+    ] {
+        let thing = thing(&href.replace("PORT", &port.to_string()), &format!(", {terms}"));
+        for failure in [read(&gateway, &thing).await, invoke(&gateway, &thing, r#"{"data": 1}"#).await] {
+            let failure = failure.expect_err(terms);
+            let refused = matches!(failure.code, FailureCode::NotAllowed | FailureCode::Malformed);
+            assert!(refused, "{href} {terms}: {failure}");
+        }
+        let followed = gateway.subscribe(&thing, pervade_gateway::Operation::SubscribeEvent, "e", "gateway").await;
+        if !terms.contains("responseTopic") {
+            assert!(followed.is_err(), "{href} {terms}");
+        }
+    }
+    traps.assert_untouched("terms");
 }
 
 /// The traps work: what an alias allows does arrive.

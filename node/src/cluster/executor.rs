@@ -113,7 +113,7 @@ impl Executor {
             Verdict::Invalid { reason: "its height is decided".into() }
         };
         let verdict = match verdict {
-            Verdict::Valid { timestamp_s } => BlockVerdict::Valid { timestamp_s },
+            Verdict::Valid { timestamp_s, paid } => BlockVerdict::Valid { timestamp_s, paid },
             Verdict::Mismatch { reason } => {
                 tracing::warn!(height, %block_hash, reason, "bytes are not the block they are said to be");
                 BlockVerdict::Mismatch

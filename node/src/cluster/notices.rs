@@ -51,6 +51,10 @@ pub(super) fn notice(notice: &Notice, own: Option<Address>, view: &LocalView) {
             metrics::invalid_proposal();
             tracing::warn!(height, round, %block_hash, "an invalid block was proposed");
         }
+        Notice::WrongBeneficiary { height, round, block_hash } => {
+            metrics::invalid_proposal();
+            tracing::warn!(height, round, %block_hash, "a block was proposed whose fees go to another than its proposer");
+        }
         Notice::Syncing { height, target } => tracing::debug!(height, target, "fetching blocks"),
         Notice::Silent { height, reason } => {
             tracing::warn!(height, ?reason, "this validator does not sign at this height")

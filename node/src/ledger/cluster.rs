@@ -49,6 +49,9 @@ pub enum Verdict {
     Valid {
         /// Time of the block, Unix seconds. Nobody has held it to a clock.
         timestamp_s: u64,
+        /// Account of the validator that the block pays, on a chain whose blocks pay their proposer. That it was this one who
+        /// proposed it is for those to say who know the round.
+        paid: Option<Address>,
     },
     /// The bytes are no block with this hash: not the header's bytes, or a body that its header does not commit to.
     Mismatch {
@@ -97,7 +100,7 @@ impl ClusterLedger {
     /// Only what is this node's own fault: the state cannot be read. What is wrong with the block is in the verdict.
     pub fn validate(&mut self, hash: B256, bytes: &[u8], known: KnownSenders<'_>) -> Result<Verdict, NodeError> {
         if let Some(kept) = self.undecided.get(&hash) {
-            return Ok(Verdict::Valid { timestamp_s: kept.block.header().timestamp });
+            return Ok(self.valid(kept.block.header()));
         }
         let block = match decode(bytes) {
             Ok(block) => block,
@@ -107,7 +110,7 @@ impl ClusterLedger {
         if found != hash {
             return Ok(Verdict::Mismatch { reason: format!("hash: the header's is {found}") });
         }
-        let timestamp_s = block.header.timestamp;
+        let valid = self.valid(&block.header);
         let outcome = match self.check_beneficiary(&block.header)? {
             Some(reason) => Err(reason),
             None => match self.execute(block, known) {
@@ -121,7 +124,7 @@ impl ClusterLedger {
         match outcome {
             Ok(executed) => {
                 self.undecided.insert(executed);
-                Ok(Verdict::Valid { timestamp_s })
+                Ok(valid)
             }
             // Somebody may have put another body under a good header.
             Err(reason) if body_fits(bytes) => Ok(Verdict::Invalid { reason }),
@@ -172,8 +175,15 @@ impl ClusterLedger {
         self.ledger.validate(Arc::new(Ledger::recover(block, known)?))
     }
 
-    /// Why the fees may not go where the header sends them. Who proposed a block first is not known when it is proposed
-    /// again; but it was one of those who decide it.
+    /// What is said of a block with this header, if it is valid.
+    fn valid(&self, header: &Header) -> Verdict {
+        let rule = self.ledger.spec().pervade().map(|pervade| pervade.beneficiary);
+        let paid = (rule == Some(BeneficiaryRule::Proposer)).then_some(header.beneficiary);
+        Verdict::Valid { timestamp_s: header.timestamp, paid }
+    }
+
+    /// Why the fees may not go where the header sends them. Here the round of a block is not known, so any of those who decide
+    /// it will do: agreement holds fresh proposals to the very one.
     fn check_beneficiary(&self, header: &Header) -> Result<Option<String>, NodeError> {
         let paid = header.beneficiary;
         match self.ledger.spec().pervade().map(|pervade| pervade.beneficiary) {

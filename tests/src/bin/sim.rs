@@ -18,8 +18,8 @@ struct Arguments {
     /// Stop after this many seconds.
     #[arg(long)]
     seconds: Option<u64>,
-    /// Break the build on purpose, to see that it is caught.
-    #[arg(long, hide = true, value_parser = mutant)]
+    /// Break the cluster on purpose, to see that it is caught: no-sync, signatures-unchecked or f-plus-one.
+    #[arg(long, value_parser = mutant)]
     mutant: Option<Mutant>,
 }
 
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
                 }
                 println!("FAILED seed {seed}: {}", failure.violation);
             }
+            print!("{}", outcome.coverage);
             println!(
                 "{} heights, {} transactions, digest {:016x}",
                 outcome.heights, outcome.transactions, outcome.digest
@@ -51,5 +52,6 @@ fn main() -> ExitCode {
 }
 
 fn mutant(name: &str) -> Result<Mutant, String> {
-    Mutant::ALL.into_iter().find(|mutant| mutant.name() == name).ok_or_else(|| "no such broken build".to_owned())
+    let names = Mutant::ALL.map(Mutant::name).join(", ");
+    Mutant::ALL.into_iter().find(|mutant| mutant.name() == name).ok_or_else(|| format!("the broken builds are {names}"))
 }

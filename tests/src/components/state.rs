@@ -6,6 +6,7 @@
 use super::{ComponentOptions, Stage, chain::BenchChain};
 use crate::load::table;
 use alloy_primitives::{Address, KECCAK256_EMPTY, U256, keccak256};
+use indicatif::{ProgressBar, ProgressStyle};
 use pervade_storage::{AccountChange, AccountState, StateChanges};
 use std::{fs::File, io::Write, path::Path};
 
@@ -55,14 +56,18 @@ fn fill(chain: &BenchChain, accounts: u64) -> eyre::Result<()> {
     let mut by_hash: Vec<_> = (0..accounts).map(|index| (keccak256(address(index)), index)).collect();
     by_hash.sort_unstable();
     let mut filled = 0;
+    // Nothing is drawn where standard error is no terminal.
+    let progress = ProgressBar::new(accounts).with_message("accounts filled").with_style(
+        ProgressStyle::with_template("{msg} [{bar:40}] {human_pos} of {human_len}, {eta} left")?,
+    );
     for block in by_hash.chunks(FILL_ACCOUNTS) {
         let update = chain.storage.latest_view().update(&changes(block.iter().map(|(_, index)| (*index, 1))))?;
         chain.storage.commit_unsynced(chain.block_with_state(update))?;
         filled += block.len();
-        eprint!("\rfilled: {filled} of {accounts} accounts");
+        progress.set_position(filled as u64);
     }
     chain.storage.sync()?;
-    eprintln!();
+    progress.finish_and_clear();
     Ok(())
 }
 

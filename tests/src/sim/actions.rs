@@ -1,7 +1,8 @@
 //! What a process does with the actions of its machine, and with what comes in.
 use super::{
-    byzantine::{Sent, wire},
+    byzantine::{Another, Sent, wire},
     coverage::Path,
+    keys::VALIDATOR_KEYS,
     node::{Crash, Node, peer_id},
     oracle::Invariant,
     schedule::{MILLISECOND, Micros, SECOND},
@@ -16,6 +17,7 @@ use pervade_consensus::{
 };
 use pervade_evm_ext::{ProposalAttributes, ProposalTransaction, TransactionSource};
 use pervade_node::ledger::Verdict;
+use pervade_storage::{ExecutedBlock, StateView};
 use std::{collections::VecDeque, time::Duration};
 
 /// Time that building or executing a block takes, at most, mostly.
@@ -139,7 +141,7 @@ impl Node {
 
     fn build(&mut self, world: &mut World, height: u64, round: u32) {
         let unix_s = self.now(world.schedule.now()).unix_ms / 1_000;
-        let wants_another = self.adversary.as_ref().is_some_and(|adversary| adversary.wants_another_block());
+        let another = self.adversary.as_ref().and_then(|adversary| adversary.another_block());
         let Some(process) = &mut self.process else { return };
         let parent_s = process.ledger.ledger().head().header().timestamp;
         let mut attributes =
@@ -153,13 +155,18 @@ impl Node {
         let mut built = (proposal.hash, proposal.bytes.0);
         trace!(world, "n{} builds {} at {height}/{round}, {} txs", self.place, short(&built.0), proposal.transactions);
         if self.adversary.is_some() {
-            attributes.timestamp += 1;
-            let other = if wants_another {
-                let other = process.ledger.propose(&attributes, &mut NoTransactions).ok();
-                other.map(|other| (other.hash, other.bytes.0))
-            } else {
-                None
+            let other = match another {
+                Some(Another::Later) => {
+                    attributes.timestamp += 1;
+                    process.ledger.propose(&attributes, &mut NoTransactions).ok()
+                }
+                Some(Another::PaysTheNext) => {
+                    attributes.proposer = VALIDATOR_KEYS[(self.place + 1) % world.plan.validators].account;
+                    process.ledger.propose(&attributes, &mut process.pool.best(Some(0))).ok()
+                }
+                None => None,
             };
+            let other = other.map(|other| (other.hash, other.bytes.0));
             let honest = built.clone();
             let candidate = self.with_adversary(world, |adversary, tools| adversary.build(tools, built, other));
             built = candidate.unwrap_or(honest);
@@ -177,8 +184,8 @@ impl Node {
             world.coverage.hit(Path::CaughtUp);
         }
         let verdict = match found {
-            Ok(Verdict::Valid { timestamp_s }) => BlockVerdict::Valid { timestamp_s },
-            Ok(_) if is_gullible => BlockVerdict::Valid { timestamp_s: world.schedule.now() / 1_000_000 },
+            Ok(Verdict::Valid { timestamp_s, paid }) => BlockVerdict::Valid { timestamp_s, paid },
+            Ok(_) if is_gullible => BlockVerdict::Valid { timestamp_s: world.schedule.now() / 1_000_000, paid: None },
             Ok(Verdict::Mismatch { reason }) => {
                 trace!(world, "n{} finds bytes that are not {}: {reason}", self.place, short(&block_hash));
                 world.coverage.hit(Path::FalseBytesRefused);
@@ -223,8 +230,8 @@ impl Node {
         );
         pool.on_block(&executed);
         let storage = process.ledger.ledger().storage().clone();
-        if self.is_honest() && world.oracle.decided(self.place, &executed, certificate, &storage.latest_view()) {
-            world.coverage.hit(Path::Height);
+        if self.is_honest() {
+            self.tell_oracle(world, &executed, certificate, &storage.latest_view());
         }
         if world.random.per_mille(STATE_WRITTEN_PER_MILLE)
             && let Err(error) = storage.write_state()
@@ -238,6 +245,26 @@ impl Node {
         events.push_back(self.start_height());
         if pool.status().pending > 0 {
             events.push_back(Event::WorkPending);
+        }
+    }
+
+    fn tell_oracle(
+        &self,
+        world: &mut World,
+        executed: &ExecutedBlock,
+        certificate: &CommitCertificate,
+        state: &StateView,
+    ) {
+        let sets = world.oracle.electorate().sets();
+        for path in world.oracle.decided(self.place, executed, certificate, state) {
+            world.coverage.hit(path);
+        }
+        let electorate = world.oracle.electorate();
+        if electorate.sets() > sets {
+            trace!(world, "block {} leads to the set {:?}", certificate.height, electorate.latest());
+            if world.is_stormy {
+                world.coverage.hit(Path::SetChangedInStorm);
+            }
         }
     }
 
@@ -295,6 +322,7 @@ impl Node {
             Notice::MissedTurn { .. } => Some(Path::MissedTurn),
             Notice::Decided { round, .. } if *round > 0 => Some(Path::RoundAfterFirst),
             Notice::ClockSkew { .. } => Some(Path::ClockSkewRefused),
+            Notice::WrongBeneficiary { .. } => Some(Path::WrongBeneficiaryRefused),
             Notice::Silent { .. } => Some(Path::SilentAtHeight),
             Notice::Syncing { .. } => Some(Path::Syncing),
             _ => None,

@@ -1,11 +1,13 @@
 //! The chain that a simulation runs: genesis, funded accounts, a contract, and signed transactions.
-use super::{clock::GENESIS_UNIX_SECONDS, keys::VALIDATOR_KEYS};
+use super::{clock::GENESIS_UNIX_SECONDS, electorate::Change, keys::VALIDATOR_KEYS};
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, hex, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
-use pervade_chainspec::{BaseFeeRule, ChainSpec, NetworkParams, ValidatorConfig};
+use pervade_chainspec::{
+    Activation, BaseFeeRule, ChainSpec, NetworkParams, ValidatorConfig, params::GOVERNANCE_ADDRESS,
+};
 use pervade_storage::{MemoryDisk, Storage, StorageOptions, Transaction};
 use std::{
     collections::BTreeMap,
@@ -48,6 +50,22 @@ pub enum Effect {
         /// What is added.
         amount: u64,
     },
+    /// A validator's account proposes a change of the set; free of charge.
+    Propose {
+        /// Place of the account's node.
+        proposer: usize,
+        /// What it proposes.
+        change: Change,
+    },
+    /// A validator's account votes; free of charge.
+    Vote {
+        /// Place of the account's node.
+        voter: usize,
+        /// Id of the proposal.
+        proposal: u64,
+        /// For or against it.
+        support: bool,
+    },
 }
 
 /// A signed transaction.
@@ -88,25 +106,21 @@ fn sender(index: usize) -> PrivateKeySigner {
 }
 
 fn sign(signers: &[PrivateKeySigner], index: usize, nonce: usize) -> SignedTransaction {
-    let sender = signers[index].address();
     let draw = keccak256([index as u8, nonce as u8]);
     let is_large = nonce == LARGE_NONCE;
-    let (tip, effect) = if is_large || draw[0].is_multiple_of(3) {
-        (0, Effect::Add { amount: u64::from(draw[1]) + 1 })
+    let (to, value, mut input, gas_limit, tip, effect) = if is_large || draw[0].is_multiple_of(3) {
+        let amount = u64::from(draw[1]) + 1;
+        let input = B256::from(U256::from(amount)).to_vec();
+        (COUNTER, 0, input, 1_000_000, 0, Effect::Add { amount })
     } else {
         let to = signers[usize::from(draw[2]) % SENDERS].address();
         let (value, tip) = (u64::from(draw[3]) * 1_000_003, u64::from(draw[4] % 4));
-        (tip, Effect::Transfer { to, value, fee: tip * 21_000 })
-    };
-    let (to, value, mut input, gas_limit) = match effect {
-        Effect::Transfer { to, value, .. } => (to, value, Vec::new(), 21_000),
-        Effect::Add { amount } => (COUNTER, 0, B256::from(U256::from(amount)).to_vec(), 1_000_000),
+        (to, value, Vec::new(), 21_000, tip, Effect::Transfer { to, value, fee: tip * 21_000 })
     };
     if is_large {
         input.resize(LARGE_CALLDATA_BYTES, 0);
     }
     let transaction = TxEip1559 {
-        chain_id: CHAIN_ID,
         nonce: nonce as u64,
         gas_limit,
         max_fee_per_gas: u128::from(tip),
@@ -116,10 +130,52 @@ fn sign(signers: &[PrivateKeySigner], index: usize, nonce: usize) -> SignedTrans
         input: input.into(),
         ..TxEip1559::default()
     };
-    let signature = signers[index].sign_hash_sync(&transaction.signature_hash()).expect("a key in memory signs");
+    sign_with(&signers[index], transaction, effect)
+}
+
+fn sign_with(signer: &PrivateKeySigner, transaction: TxEip1559, effect: Effect) -> SignedTransaction {
+    let transaction = TxEip1559 { chain_id: CHAIN_ID, ..transaction };
+    let nonce = transaction.nonce;
+    let signature = signer.sign_hash_sync(&transaction.signature_hash()).expect("a key in memory signs");
     let signed = Transaction::from(transaction.into_signed(signature));
     let encoded = Bytes::from(signed.encoded_2718());
-    SignedTransaction { sender, nonce: nonce as u64, hash: keccak256(&encoded), encoded, effect }
+    SignedTransaction { sender: signer.address(), nonce, hash: keccak256(&encoded), encoded, effect }
+}
+
+/// Gas of a transaction that governs: the last vote stores a set.
+const GOVERNING_GAS: u64 = 3_000_000;
+/// When proposals expire, seconds after the genesis: not in any run.
+const EXPIRY_SECONDS: u64 = 20 * 86_400;
+
+/// A validator's account proposes a change of the set.
+pub fn sign_proposal(proposer: usize, nonce: u64, change: Change) -> SignedTransaction {
+    let key = &VALIDATOR_KEYS[change.place];
+    // abi.encode(address account, bytes publicKey, uint64 power)
+    let mut arguments = words(&[U256::from_be_slice(key.account.as_slice()), U256::from(96), U256::from(change.power)]);
+    arguments.extend(words(&[U256::from(key.public_key.len())]));
+    arguments.extend(key.public_key);
+    arguments.resize(arguments.len().next_multiple_of(32), 0);
+    let head =
+        [U256::ZERO, U256::from(96), U256::from(GENESIS_UNIX_SECONDS + EXPIRY_SECONDS), U256::from(arguments.len())];
+    let input = [words(&head), arguments].concat();
+    govern(proposer, nonce, "propose(uint8,bytes,uint64)", input, Effect::Propose { proposer, change })
+}
+
+/// A validator's account votes.
+pub fn sign_vote(voter: usize, nonce: u64, proposal: u64, support: bool) -> SignedTransaction {
+    let input = words(&[U256::from(proposal), U256::from(support)]);
+    govern(voter, nonce, "vote(uint256,bool)", input, Effect::Vote { voter, proposal, support })
+}
+
+fn govern(place: usize, nonce: u64, function: &str, input: Vec<u8>, effect: Effect) -> SignedTransaction {
+    let input = [&keccak256(function)[..4], &input[..]].concat().into();
+    let to = TxKind::Call(GOVERNANCE_ADDRESS);
+    let transaction = TxEip1559 { nonce, gas_limit: GOVERNING_GAS, to, input, ..TxEip1559::default() };
+    sign_with(&VALIDATOR_KEYS[place].account_key, transaction, effect)
+}
+
+fn words(values: &[U256]) -> Vec<u8> {
+    values.iter().flat_map(U256::to_be_bytes::<32>).collect()
 }
 
 const CHAIN_ID: u64 = 70_707;
@@ -156,6 +212,7 @@ impl Genesis {
         network.block_period_ms = BLOCK_PERIOD_MS;
         network.empty_block_period_ms = EMPTY_BLOCK_PERIOD_MS;
         network.base_fee = BaseFeeRule::Zero;
+        network.precompiles.governance = Activation::Block(0);
         let mut genesis = ChainSpec::new_network(network);
         let counter = alloy_genesis::GenesisAccount::default()
             .with_nonce(Some(1))

@@ -61,6 +61,18 @@ paths! {
     PeerReported: "peer reported",
     TransactionAcknowledged: "transaction acknowledged",
     Height: "height decided by the cluster",
+    ValidatorAdded: "validator added by vote",
+    ValidatorRemoved: "validator removed by vote",
+    ValidatorReweighed: "validator given another power by vote",
+    ChangeVotedDown: "change of the set voted down",
+    ChangeWaited: "change of the set that had to wait for another",
+    SmallSetChanged: "set below four changed by more than a third at once",
+    NodeJoined: "node that joined from nothing and reached the head",
+    NewcomerSigned: "block signed by a validator that was added",
+    RemovedFollowed: "block followed by a validator that was removed",
+    LightClientFollowed: "client without trust that followed a change of the set",
+    SetChangedInStorm: "set changed while things broke",
+    WrongBeneficiaryRefused: "block refused that pays another than its proposer",
     EquivocatingProposer: "adversary: two proposals in one round",
     EquivocatingVoter: "adversary: two votes in one step",
     InvalidStateRoot: "adversary: block with a false state root",
@@ -69,6 +81,8 @@ paths! {
     Amnesia: "adversary: log and signing record forgotten",
     FutureRounds: "adversary: votes for rounds and heights to come",
     Garbage: "adversary: garbage sent",
+    FalseBeneficiary: "adversary: block that pays another",
+    Colluder: "adversary: two blocks for two halves, with accomplices",
 }
 
 /// Counts of [`Path`]s.

@@ -1,13 +1,14 @@
 //! Keys of validators, and the cheap signatures of most seeds.
 use alloy_primitives::{Address, B256, keccak256};
+use alloy_signer_local::PrivateKeySigner;
 use pervade_consensus::{PublicKey, Secp256k1Signer, Secp256k1Verifier, Signature, Signer, Verifier};
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},
 };
 
-/// Validators of the largest cluster.
-pub const VALIDATORS_MAX: usize = 7;
+/// Validators of the largest cluster, and nodes that may become validators.
+pub const VALIDATORS_MAX: usize = 9;
 
 /// A validator's key and account.
 #[derive(Debug, Clone)]
@@ -18,8 +19,10 @@ pub struct ValidatorKey {
     pub public_key: PublicKey,
     /// Name in votes.
     pub address: Address,
-    /// Account that fees of its blocks go to.
+    /// Account that votes, and that fees of its blocks go to.
     pub account: Address,
+    /// The account's key.
+    pub account_key: PrivateKeySigner,
 }
 
 /// The keys of all clusters. Of a smaller one, the first.
@@ -29,8 +32,9 @@ fn key(index: usize) -> ValidatorKey {
     let secret = keccak256(format!("validator {index} of a simulation"));
     let public_key = Secp256k1Signer::new(&secret).expect("a hash is below the order of the curve").public_key();
     let address = pervade_consensus::signing::consensus_address(&public_key).expect("the key is a point");
-    let account = Address::from_word(keccak256(format!("account of validator {index}")));
-    ValidatorKey { secret, public_key, address, account }
+    let account_key = keccak256(format!("account of validator {index}"));
+    let account_key = PrivateKeySigner::from_bytes(&account_key).expect("a hash is below the order of the curve");
+    ValidatorKey { secret, public_key, address, account: account_key.address(), account_key }
 }
 
 /// How a seed signs.

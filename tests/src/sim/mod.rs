@@ -16,12 +16,16 @@
 //!
 //! Not here: RocksDB itself, which `powerloss` tears, and sockets: tests of real processes.
 mod actions;
+pub mod ballot;
 pub mod byzantine;
 pub mod chain;
+mod clients;
 pub mod clock;
 pub mod coverage;
 mod disk;
+pub mod electorate;
 pub mod keys;
+mod light;
 pub mod model;
 pub mod network;
 mod node;

@@ -10,19 +10,19 @@
 use super::{
     byzantine::{Adversary, Tools},
     clock::Clock,
-    coverage::{Coverage, Path},
+    coverage::Path,
     disk::SharedFiles,
     keys::{VALIDATOR_KEYS, ValidatorKey},
+    light,
     oracle::Invariant,
     plan::Mutant,
-    random::Random,
     schedule::{MILLISECOND, Micros, SECOND},
     world::{Happening, Packet, World},
 };
 use crate::trace;
-use pervade_consensus::{
-    ChainIdentity, ConsensusFiles, Event, Machine, MissingRecord, Now, PeerId, Settings, Signer, StartHeight,
-};
+use alloy_eips::eip2718::Encodable2718;
+use pervade_consensus::{ConsensusFiles, Event, Machine, MissingRecord, Now, PeerId, Settings, Signer, StartHeight};
+use pervade_evm_ext::TransactionSource;
 use pervade_node::ledger::{ClusterLedger, Ledger};
 use pervade_storage::{HistoryMode, MemoryDisk, Storage, StorageOptions};
 use pervade_txpool::{MemoryJournal, PoolConfig, PoolError, TxPool};
@@ -33,6 +33,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+/// Of a thousand times that heads are told, those at which waiting transactions are told again.
+const TELLS_AGAIN_PER_MILLE: u64 = 250;
 /// Heights that a wiped validator is told not to sign, above the cluster's.
 const SILENT_HEIGHTS: u64 = 3;
 
@@ -55,6 +57,8 @@ pub struct Node {
     missing_record: MissingRecord,
     /// Its disks are about to fail, at some operation.
     pub(super) is_doomed: bool,
+    /// Somebody has set it up: from the beginning, or when it is to become a validator.
+    pub is_set_up: bool,
 }
 
 /// What a crash ends.
@@ -120,6 +124,7 @@ impl Node {
             process: None,
             missing_record: MissingRecord::Create { silent_through: 0 },
             is_doomed: false,
+            is_set_up: place < world.plan.validators,
         }
     }
 
@@ -141,6 +146,18 @@ impl Node {
     /// Height of its head; 0 while it is down.
     pub fn height(&self) -> u64 {
         self.process.as_ref().map_or(0, |process| process.ledger.ledger().head().number())
+    }
+
+    /// A client that trusts nobody follows the chain from its storage.
+    pub fn show_light_client(&self, world: &mut World) {
+        let Some(process) = &self.process else { return };
+        match light::walk(world, process.ledger.ledger().storage()) {
+            Ok(0) => {}
+            Ok(_) => world.coverage.hit(Path::LightClientFollowed),
+            Err(reason) => {
+                world.oracle.violated(Invariant::Validity, format!("a light client at node {}: {reason}", self.place))
+            }
+        }
     }
 
     /// Where its machine is, for a failure's report.
@@ -361,10 +378,16 @@ impl Node {
         }
     }
 
-    /// Tells the others its head.
-    pub fn tell_head(&mut self, world: &mut World) {
-        if self.is_up() {
-            world.broadcast(self.place, &Packet::Head(self.height()));
+    /// Tells the others its head, and now and then what waits in its pool: whoever proposes may have missed it.
+    pub fn tell(&mut self, world: &mut World) {
+        let Some(process) = &self.process else { return };
+        world.broadcast(self.place, &Packet::Head(self.height()));
+        if self.adversary.is_some() || !world.random.per_mille(TELLS_AGAIN_PER_MILLE) {
+            return;
+        }
+        let mut waiting = process.pool.best(Some(0));
+        while let Some(candidate) = waiting.next() {
+            world.broadcast(self.place, &Packet::Transaction(candidate.transaction.encoded_2718().into()));
         }
     }
 
@@ -398,20 +421,19 @@ impl Node {
     ) -> Option<T> {
         let World { random, coverage, plan, chain, .. } = world;
         let adversary = self.adversary.as_deref_mut()?;
-        Some(ask(adversary, &mut tools(random, coverage, self.key, &*self.signer, *chain, plan.nodes, self.place)))
+        let (key, signer, accomplices) = (self.key, &*self.signer, plan.accomplices());
+        let mut tools = Tools {
+            random,
+            coverage,
+            key,
+            signer,
+            chain: *chain,
+            nodes: plan.nodes,
+            own: self.place,
+            accomplices: &accomplices,
+        };
+        Some(ask(adversary, &mut tools))
     }
-}
-
-fn tools<'a>(
-    random: &'a mut Random,
-    coverage: &'a mut Coverage,
-    key: &'a ValidatorKey,
-    signer: &'a dyn Signer,
-    chain: ChainIdentity,
-    nodes: usize,
-    own: usize,
-) -> Tools<'a> {
-    Tools { random, coverage, key, signer, chain, nodes, own }
 }
 
 /// The result of a future that has nothing to wait for.

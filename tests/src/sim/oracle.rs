@@ -3,12 +3,19 @@
 //! | invariant | how it is seen |
 //! |---|---|
 //! | agreement | the first honest decision of a height is the decision; every other must be the same |
-//! | validity | blocks follow each other, hold transactions that somebody signed, once each, in order; the certificate has honest signatures of more than two thirds |
+//! | validity | blocks follow each other, hold transactions that somebody signed, once each, in order, pay who proposed them, and name the next set; the certificate has good signatures of more than two thirds of the set that votes have led to |
 //! | equal states | every honest node has the same root after a block, and the balances that a plain model computes |
 //! | no double signing | an honest key signs one message for a height, round and step, over all its restarts |
 //! | nothing lost | a node starts again with every block it has told others of; acknowledged transactions get into blocks |
 //! | progress | see [`super::simulation`]: so long after the world is whole again, every honest node decides |
-use super::{keys::VALIDATOR_KEYS, model::Model};
+use super::{
+    chain::SignedTransaction,
+    coverage::Path,
+    electorate::{self, Electorate},
+    keys::VALIDATOR_KEYS,
+    model::Model,
+};
+use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, keccak256};
 use alloy_rlp::Decodable;
 use pervade_consensus::{CommitCertificate, SignedProposal, SignedVote, Verifier};
@@ -58,6 +65,7 @@ type Said = BTreeMap<(Address, u64, u32, u8), (B256, Option<u32>)>;
 
 /// Watches the honest nodes of one run.
 pub struct Oracle {
+    /// Nodes at places from here on begin without power.
     validators: usize,
     honest: BTreeSet<Address>,
     chain_id: u64,
@@ -70,14 +78,17 @@ pub struct Oracle {
     said: Said,
     /// Highest block that each node has told of.
     told: Vec<u64>,
+    /// Nodes that begin without power and were seen at the head.
+    joined: BTreeSet<usize>,
     /// With the node that did it.
     acknowledged: BTreeMap<B256, usize>,
     violation: Option<Violation>,
 }
 
 impl Oracle {
-    /// For a cluster of so many validators, of which these (by place) are honest.
+    /// For a cluster of so many nodes, of which the first are validators, and these (by place) are honest.
     pub fn new(
+        nodes: usize,
         validators: usize,
         honest: impl Iterator<Item = usize>,
         chain_id: u64,
@@ -93,9 +104,10 @@ impl Oracle {
             verifier,
             decided: Vec::new(),
             timestamp_s: genesis_timestamp_s,
-            model: Model::default(),
+            model: Model::new(validators),
             said: Said::new(),
-            told: vec![0; validators],
+            told: vec![0; nodes],
+            joined: BTreeSet::new(),
             acknowledged: BTreeMap::new(),
             violation: None,
         }
@@ -114,6 +126,16 @@ impl Oracle {
     /// Height of the highest decided block.
     pub fn height(&self) -> u64 {
         self.decided.len() as u64
+    }
+
+    /// Who validates, as the decided blocks have it.
+    pub fn electorate(&self) -> &Electorate {
+        self.model.electorate()
+    }
+
+    /// A validator's account has signed this.
+    pub fn announced(&mut self, signed: &SignedTransaction) {
+        self.model.announced(signed);
     }
 
     /// Transactions in decided blocks.
@@ -158,14 +180,14 @@ impl Oracle {
         }
     }
 
-    /// A node decided a block, and has it on disk. True if it is the first to decide this height.
+    /// A node decided a block, and has it on disk. Answers what was met with it.
     pub fn decided(
         &mut self,
         node: usize,
         executed: &ExecutedBlock,
         certificate: &CommitCertificate,
         state: &StateView,
-    ) -> bool {
+    ) -> Vec<Path> {
         let block = &executed.block;
         let (height, hash, root) = (block.number(), block.hash, state.state_root());
         if let Err(reason) = self.check_certificate(height, hash, certificate) {
@@ -186,13 +208,43 @@ impl Oracle {
                 let seen = format!("node {node} has root {root} after block {height}, others {state_root}");
                 self.violated(Invariant::EqualStates, seen);
             }
-            return false;
+            return self.met_by(node, height);
         }
-        self.first_decision(node, executed, state);
-        true
+        self.first_decision(node, executed, certificate, state);
+        let mut met = self.model.electorate_mut().take_met();
+        met.push(Path::Height);
+        if self.has_newcomer(certificate) {
+            met.push(Path::NewcomerSigned);
+        }
+        met.extend(self.met_by(node, height));
+        met
     }
 
-    fn first_decision(&mut self, node: usize, executed: &ExecutedBlock, state: &StateView) {
+    /// What a node's decision shows that may have no power.
+    fn met_by(&mut self, node: usize, height: u64) -> Vec<Path> {
+        let electorate = self.model.electorate();
+        let mut met = Vec::new();
+        if !electorate.deciding(height).contains_key(&node) && electorate.was_member(node, height) {
+            met.push(Path::RemovedFollowed);
+        }
+        if node >= self.validators && height == self.height() && self.joined.insert(node) {
+            met.push(Path::NodeJoined);
+        }
+        met
+    }
+
+    fn has_newcomer(&self, certificate: &CommitCertificate) -> bool {
+        let newcomers = &VALIDATOR_KEYS[self.validators..];
+        certificate.signatures.iter().any(|signed| newcomers.iter().any(|key| key.address == signed.address))
+    }
+
+    fn first_decision(
+        &mut self,
+        node: usize,
+        executed: &ExecutedBlock,
+        certificate: &CommitCertificate,
+        state: &StateView,
+    ) {
         let (header, height, hash) = (executed.block.header(), executed.block.number(), executed.block.hash);
         let parent = self.decided.last().map_or(self.genesis_hash, |(hash, _)| *hash);
         if height != self.height() + 1 || header.parent_hash != parent {
@@ -203,9 +255,10 @@ impl Oracle {
             self.violated(Invariant::Validity, format!("block {height} is older than its parent"));
         }
         self.timestamp_s = header.timestamp;
-        let transactions: Vec<_> =
-            executed.block.block.body.transactions.iter().map(|transaction| *transaction.tx_hash()).collect();
-        if let Err(reason) = self.model.apply(header.beneficiary, &transactions) {
+        if let Err(reason) = self.check_set_and_proposer(header, certificate.round) {
+            self.violated(Invariant::Validity, format!("block {height}: {reason}"));
+        }
+        if let Err(reason) = self.model.apply(&executed.block) {
             self.violated(Invariant::Validity, format!("block {height}: {reason}"));
         } else if let Err(reason) = self.model.check(state) {
             self.violated(Invariant::EqualStates, format!("after block {height}: {reason}"));
@@ -213,7 +266,22 @@ impl Oracle {
         self.decided.push((hash, state.state_root()));
     }
 
-    /// More than two thirds of the validators, each with a signature of
+    /// The header names the set of the next block, and pays one whose turn it was.
+    fn check_set_and_proposer(&self, header: &Header, decided_round: u32) -> Result<(), String> {
+        let (electorate, height) = (self.model.electorate(), header.number);
+        let next = electorate::set_hash(electorate.deciding(height + 1));
+        if header.extra_data[..] != next[..] {
+            return Err(format!("it names the set {}, votes have led to {next}", header.extra_data));
+        }
+        let members = electorate.deciding(height);
+        let mut proposers = (0..=decided_round).map(|round| electorate::proposer(members, height, round));
+        if !proposers.any(|account| account == header.beneficiary) {
+            return Err(format!("it pays {}, whose turn it was in no round up to {decided_round}", header.beneficiary));
+        }
+        Ok(())
+    }
+
+    /// More than two thirds of the power of the height's set, each with a signature of
     /// `"pervade:vote:v1" 0 | chain id | genesis | height | round | 2 | hash`.
     fn check_certificate(&self, height: u64, hash: B256, certificate: &CommitCertificate) -> Result<(), String> {
         if (certificate.height, certificate.block_hash) != (height, hash) {
@@ -227,18 +295,19 @@ impl Oracle {
         message.push(2);
         message.extend(hash);
         let digest = keccak256(&message);
-        let mut signers = BTreeSet::new();
+        let members = self.model.electorate().deciding(height);
+        let mut signers = electorate::Members::new();
         for signed in &certificate.signatures {
-            let keys = VALIDATOR_KEYS.iter().take(self.validators);
-            let key = keys.into_iter().find(|key| key.address == signed.address);
-            let key = key.ok_or_else(|| format!("{} is no validator", signed.address))?;
-            if !self.verifier.verify(digest, &signed.signature, &key.public_key) {
+            let member = members.iter().find(|(place, _)| VALIDATOR_KEYS[**place].address == signed.address);
+            let (place, power) = member.ok_or_else(|| format!("{} is no validator", signed.address))?;
+            if !self.verifier.verify(digest, &signed.signature, &VALIDATOR_KEYS[*place].public_key) {
                 return Err(format!("{} did not sign it", signed.address));
             }
-            signers.insert(signed.address);
+            signers.insert(*place, *power);
         }
-        if signers.len() * 3 <= self.validators * 2 {
-            return Err(format!("{} of {} signed it", signers.len(), self.validators));
+        let (signed, total) = (electorate::total(&signers), electorate::total(members));
+        if signed * 3 <= total * 2 {
+            return Err(format!("{signed} of {total} signed it"));
         }
         Ok(())
     }

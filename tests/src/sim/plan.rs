@@ -10,7 +10,9 @@ use super::{
 pub const HEIGHTS_MIN: u64 = 30;
 /// One seed in so many signs with secp256k1.
 const SECP256K1_ONE_IN: u64 = 100;
-/// One seed in so many has seven nodes.
+/// Nodes that may become validators, where the set changes.
+const NEWCOMERS: usize = 2;
+/// One seed in so many has seven validators.
 const SEVEN_NODES_ONE_IN: u64 = 4;
 
 /// A broken build, to see that it is caught.
@@ -20,17 +22,20 @@ pub enum Mutant {
     NoSync,
     /// Every signature is good.
     SignaturesUnchecked,
+    /// One Byzantine validator more than agreement can bear.
+    OneTooMany,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::NoSync, Self::SignaturesUnchecked];
+    pub const ALL: [Self; 3] = [Self::NoSync, Self::SignaturesUnchecked, Self::OneTooMany];
 
     /// Name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoSync => "no-sync",
             Self::SignaturesUnchecked => "signatures-unchecked",
+            Self::OneTooMany => "f-plus-one",
         }
     }
 }
@@ -38,7 +43,9 @@ impl Mutant {
 /// Which faults a seed has, and how often. Not every seed has all: some are only met where others are not in the way.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Validators: 4 or 7.
+    /// Validators of the genesis, at the first places: 4 or 7.
+    pub validators: usize,
+    /// Nodes: the validators, and those that may become some.
     pub nodes: usize,
     /// What each of them is; `None` is honest.
     pub adversaries: Vec<Option<Kind>>,
@@ -52,6 +59,8 @@ pub struct Plan {
     pub crashes: bool,
     /// Whether clocks are off.
     pub clocks: bool,
+    /// Whether the set of validators changes.
+    pub changes: bool,
     /// Mean time between two faults, while there are any.
     pub fault_period: Micros,
     /// Mean time between two transactions.
@@ -65,25 +74,30 @@ pub struct Plan {
 impl Plan {
     /// The plan of a seed.
     pub fn new(random: &mut Random, mutant: Option<Mutant>) -> Self {
-        let nodes = if random.below(SEVEN_NODES_ONE_IN) == 0 { 7 } else { 4 };
-        let faulty_max = (nodes - 1) / 3;
+        let validators = if random.below(SEVEN_NODES_ONE_IN) == 0 { 7 } else { 4 };
+        let faulty_max = (validators - 1) / 3;
         let count = match mutant {
+            Some(Mutant::OneTooMany) => faulty_max + 1,
             Some(Mutant::SignaturesUnchecked) => faulty_max,
             // More than a third have none: then validators can be set up anew, and clocks be far off.
             _ => random.index(2 * faulty_max + 1).saturating_sub(faulty_max - 1).min(faulty_max),
         };
+        let flags = random.number();
+        let changes = flags & 64 != 0 && mutant.is_none();
+        let nodes = validators + if changes { NEWCOMERS } else { 0 };
         let mut adversaries = vec![None; nodes];
-        let mut places: Vec<_> = (0..nodes).collect();
+        let mut places: Vec<_> = (0..validators).collect();
         random.shuffle(&mut places);
         for place in places.into_iter().take(count) {
             adversaries[place] = Some(match mutant {
                 Some(Mutant::SignaturesUnchecked) => Kind::BadSignatures,
+                Some(Mutant::OneTooMany) => Kind::Colluder,
                 _ => *random.pick(&Kind::ALL),
             });
         }
-        let flags = random.number();
         let no_sync = mutant == Some(Mutant::NoSync);
         Self {
+            validators,
             nodes,
             adversaries,
             scheme: if random.below(SECP256K1_ONE_IN) == 0 { Scheme::Secp256k1 } else { Scheme::KeyedHash },
@@ -91,6 +105,7 @@ impl Plan {
             partitions: flags & 4 != 0,
             crashes: flags & 24 != 0 || no_sync,
             clocks: flags & 32 != 0,
+            changes,
             fault_period: random.between(100, 1_500) * MILLISECOND,
             client_period: random.between(30, 600) * MILLISECOND,
             history_blocks: *random.pick(&[1, 4, 10_000]),
@@ -98,12 +113,26 @@ impl Plan {
         }
     }
 
-    /// Validators that may be down or deaf at a time without stopping the others.
+    /// Validators of the genesis that may be down or deaf at a time without stopping the others.
     pub fn spare(&self) -> usize {
-        ((self.nodes - 1) / 3).saturating_sub(self.adversaries.iter().flatten().count())
+        ((self.validators - 1) / 3).saturating_sub(self.adversaries.iter().flatten().count())
     }
 
-    /// Places of honest validators.
+    /// Places of those who lie.
+    pub fn liars(&self) -> Vec<usize> {
+        self.places(Option::is_some)
+    }
+
+    /// Places of those who lie together.
+    pub fn accomplices(&self) -> Vec<usize> {
+        self.places(|kind| *kind == Some(Kind::Colluder))
+    }
+
+    fn places(&self, is_one: impl Fn(&Option<Kind>) -> bool) -> Vec<usize> {
+        self.adversaries.iter().enumerate().filter(|(_, kind)| is_one(kind)).map(|(place, _)| place).collect()
+    }
+
+    /// Places of honest nodes.
     pub fn honest(&self) -> impl Iterator<Item = usize> + '_ {
         self.adversaries.iter().enumerate().filter(|(_, kind)| kind.is_none()).map(|(place, _)| place)
     }

@@ -7,7 +7,8 @@
 //!   then: every acknowledged transaction is in a block, all honest heads are equal
 //! ```
 use super::{
-    chain::{SENDERS, TRANSACTIONS},
+    chain::SignedTransaction,
+    clients::{Clients, Sender},
     coverage::{Coverage, Path},
     network::Weather,
     node::{Crash, Node, Submitted},
@@ -74,8 +75,7 @@ pub struct Simulation {
     phases: u32,
     /// Height of the cluster when the last storm ended.
     height_before_calm: u64,
-    /// Next transaction of each sender to be handed in.
-    next: [usize; SENDERS],
+    clients: Clients,
     /// No node may be set up anew before all are above this height.
     wiped_to: u64,
     /// Nodes whose clocks may be far off.
@@ -112,16 +112,8 @@ impl Simulation {
         let world = World::new(Random::new(seed), mutant, trace);
         let nodes = (0..world.plan.nodes).map(|place| Node::new(place, &world)).collect();
         let skewed = world.plan.honest().take(world.plan.spare()).collect();
-        Self {
-            world,
-            nodes,
-            phase: Phase::Quiet,
-            phases: 0,
-            height_before_calm: 0,
-            next: [0; SENDERS],
-            wiped_to: 0,
-            skewed,
-        }
+        let clients = Clients::new(&world.plan);
+        Self { world, nodes, phase: Phase::Quiet, phases: 0, height_before_calm: 0, clients, wiped_to: 0, skewed }
     }
 
     fn outcome(self, seed: u64) -> Outcome {
@@ -144,7 +136,7 @@ impl Simulation {
     fn run(&mut self) {
         let plan = self.world.plan.clone();
         trace!(self.world, "{plan:?}");
-        for node in 0..plan.nodes {
+        for node in 0..plan.validators {
             let delay = self.world.random.below(50) * MILLISECOND;
             self.world.schedule.after(delay, Happening::Start { node });
         }
@@ -156,7 +148,13 @@ impl Simulation {
         while let Some(happening) = self.world.schedule.pop() {
             self.happen(happening);
             happenings += 1;
-            if self.world.oracle.violation().is_some() || self.has_ended() {
+            if self.world.oracle.violation().is_some() {
+                return;
+            }
+            if self.has_ended() {
+                if let Some(node) = self.nodes.iter().find(|node| node.is_honest() && node.is_up()) {
+                    node.show_light_client(&mut self.world);
+                }
                 return;
             }
             if happenings > HAPPENINGS_MAX {
@@ -183,7 +181,7 @@ impl Simulation {
             Happening::Client => self.client(),
             Happening::Heads => {
                 for node in &mut self.nodes {
-                    node.tell_head(world);
+                    node.tell(world);
                 }
                 world.schedule.after(HEADS_PERIOD, Happening::Heads);
             }
@@ -211,23 +209,45 @@ impl Simulation {
             return;
         }
         world.schedule.after(world.random.between(1, 2 * world.plan.client_period), Happening::Client);
-        let sender = world.random.index(SENDERS);
-        let Some(signed) = TRANSACTIONS[sender].get(self.next[sender]) else { return };
         let up: Vec<_> =
             self.nodes.iter().filter(|node| node.is_up() && node.is_honest()).map(|node| node.place).collect();
-        let Some(place) = up.get(world.random.index(up.len())).copied() else { return };
+        // While a validator is silent, the others need each other.
+        let world = &mut self.world;
+        let may_begin = world.oracle.height() > self.wiped_to;
+        let (handed_in, newcomers) = self.clients.draw(world, may_begin);
+        if let Some((from, signed)) = handed_in
+            && let Some(place) = up.get(world.random.index(up.len())).copied()
+        {
+            self.hand_in(place, from, &signed);
+        }
+        for place in newcomers {
+            self.set_up(place);
+        }
+    }
+
+    fn hand_in(&mut self, place: usize, from: Sender, signed: &SignedTransaction) {
+        let world = &mut self.world;
         let power_goes =
             self.phase == Phase::Storm && world.plan.crashes && world.random.per_mille(SUBMISSION_CRASH_PER_MILLE);
         match self.nodes[place].submit(world, &signed.encoded, power_goes) {
             Submitted::Acknowledged => {
                 world.coverage.hit(Path::TransactionAcknowledged);
                 world.oracle.acknowledged(place, signed.hash);
-                self.next[sender] += 1;
+                self.clients.taken(from);
             }
-            Submitted::Known => self.next[sender] += 1,
+            Submitted::Known => self.clients.taken(from),
             Submitted::NotTaken => {}
         }
         if !self.nodes[place].is_up() {
+            self.start_later(place);
+        }
+    }
+
+    /// Somebody sets up a node that is to become a validator.
+    fn set_up(&mut self, place: usize) {
+        if !self.nodes[place].is_set_up {
+            trace!(self.world, "n{place} is set up");
+            self.nodes[place].is_set_up = true;
             self.start_later(place);
         }
     }
@@ -256,7 +276,7 @@ impl Simulation {
             world.network.heal();
             world.coverage.hit(Path::Heal);
         }
-        for node in &mut self.nodes {
+        for node in self.nodes.iter_mut().filter(|node| node.is_set_up) {
             node.spare();
             node.clock.set(world.random.between(0, 600_000) as i64 - 300_000);
             world.schedule.after(MILLISECOND, Happening::Start { node: node.place });
@@ -269,13 +289,19 @@ impl Simulation {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.phases += 1;
+        self.world.is_stormy = phase == Phase::Storm;
         let oracle = &self.world.oracle;
         trace!(self.world, "{phase:?} at height {}, {} outstanding", oracle.height(), oracle.outstanding());
     }
 
+    /// Nodes that must get on.
+    fn expected(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.is_honest() && node.is_set_up)
+    }
+
     /// The lowest height of an honest node.
     fn lowest(&self) -> u64 {
-        self.nodes.iter().filter(|node| node.is_honest()).map(Node::height).min().unwrap_or_default()
+        self.expected().map(Node::height).min().unwrap_or_default()
     }
 
     fn see_whether_calm_is_over(&mut self) {
@@ -297,7 +323,7 @@ impl Simulation {
             return false;
         }
         let height = self.world.oracle.height();
-        self.nodes.iter().filter(|node| node.is_honest()).all(|node| node.height() == height)
+        self.expected().all(|node| node.height() == height)
     }
 
     fn deadline(&mut self) {
@@ -320,6 +346,9 @@ impl Simulation {
         let Plan { storms, partitions, crashes, clocks, nodes, .. } = self.world.plan;
         let world = &mut self.world;
         let place = world.random.index(nodes);
+        if !self.nodes[place].is_set_up {
+            return;
+        }
         match world.random.below(8) {
             0 if storms => world.network.weather = Weather::stormy(&mut world.random),
             1 | 2 if partitions && world.network.is_partitioned() => {
@@ -365,15 +394,13 @@ impl Simulation {
 
     /// A validator on empty disks is silent for some heights: the others must be able to do without.
     fn wipe(&mut self, place: usize) {
-        let is_bearable = self.world.plan.spare() > 0 && self.nodes[place].is_honest();
+        let is_bearable = self.nodes[place].is_honest() && self.clients.can_spare(&self.world, place);
         if !is_bearable || self.lowest() <= self.wiped_to || self.world.plan.mutant.is_some() {
             return;
         }
         self.wiped_to = self.nodes[place].wipe(&mut self.world);
         // What this node alone had acknowledged went with it: clients hand in again what is in no block.
-        for (next, signed) in self.next.iter_mut().zip(TRANSACTIONS.iter()) {
-            *next = signed.iter().position(|one| !self.world.oracle.includes(&one.hash)).unwrap_or(signed.len());
-        }
+        self.clients.hand_in_again(&self.world.oracle);
         self.start_later(place);
     }
 }

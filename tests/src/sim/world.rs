@@ -94,6 +94,8 @@ pub struct World {
     pub trace: Trace,
     /// What the seed asks for.
     pub plan: Plan,
+    /// Whether things break at the moment.
+    pub is_stormy: bool,
     /// The chain.
     pub genesis: &'static Genesis,
     /// The chain, as signatures name it.
@@ -104,10 +106,11 @@ impl World {
     /// A world before its first moment.
     pub fn new(mut random: Random, mutant: Option<Mutant>, trace: Trace) -> Self {
         let plan = Plan::new(&mut random, mutant);
-        let genesis = Genesis::of(plan.nodes);
+        let genesis = Genesis::of(plan.validators);
         let chain = ChainIdentity { chain_id: genesis.spec.chain_id(), genesis_hash: genesis.spec.genesis_hash() };
         let oracle = Oracle::new(
             plan.nodes,
+            plan.validators,
             plan.honest(),
             chain.chain_id,
             chain.genesis_hash,
@@ -116,7 +119,7 @@ impl World {
         );
         let network = Network::new(plan.nodes);
         let (schedule, coverage) = (Schedule::default(), Coverage::default());
-        Self { schedule, random, network, coverage, oracle, trace, plan, genesis, chain }
+        Self { schedule, random, network, coverage, oracle, trace, plan, is_stormy: false, genesis, chain }
     }
 
     /// What nodes check signatures with.

@@ -1,5 +1,5 @@
 //! Proposes two blocks in one round, each to one half, and votes for both. Some hear of both.
-use super::{Adversary, Candidate, Sent, Tools, wire};
+use super::{Adversary, Another, Candidate, Sent, Tools, wire};
 use crate::sim::coverage::Path;
 use bytes::Bytes;
 use pervade_consensus::{Topic, VoteKind};
@@ -15,8 +15,8 @@ pub struct EquivocatingProposer {
 }
 
 impl Adversary for EquivocatingProposer {
-    fn wants_another_block(&self) -> bool {
-        true
+    fn another_block(&self) -> Option<Another> {
+        Some(Another::Later)
     }
 
     fn build(&mut self, _: &mut Tools<'_>, built: Candidate, other: Option<Candidate>) -> Candidate {

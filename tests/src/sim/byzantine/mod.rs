@@ -4,8 +4,10 @@
 //! wire format it writes by itself: see [`wire`].
 mod amnesia;
 mod bad_signatures;
+mod colluder;
 mod equivocating_proposer;
 mod equivocating_voter;
+mod false_beneficiary;
 mod future_rounds;
 mod garbage;
 mod invalid_state_root;
@@ -36,11 +38,15 @@ pub enum Kind {
     FutureRounds,
     /// Sends anything.
     Garbage,
+    /// Proposes blocks that pay somebody else.
+    FalseBeneficiary,
+    /// Proposes two blocks to two halves, and votes for both, together with others of its kind.
+    Colluder,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::EquivocatingProposer,
         Self::EquivocatingVoter,
         Self::InvalidStateRoot,
@@ -49,6 +55,8 @@ impl Kind {
         Self::Amnesia,
         Self::FutureRounds,
         Self::Garbage,
+        Self::FalseBeneficiary,
+        Self::Colluder,
     ];
 
     /// The adversary.
@@ -62,6 +70,8 @@ impl Kind {
             Self::Amnesia => Box::new(amnesia::Amnesia),
             Self::FutureRounds => Box::new(future_rounds::FutureRounds),
             Self::Garbage => Box::<garbage::Garbage>::default(),
+            Self::FalseBeneficiary => Box::new(false_beneficiary::FalseBeneficiary),
+            Self::Colluder => Box::<colluder::Colluder>::default(),
         }
     }
 }
@@ -78,10 +88,12 @@ pub struct Tools<'a> {
     pub signer: &'a dyn Signer,
     /// The chain that signatures are for.
     pub chain: ChainIdentity,
-    /// Number of validators.
+    /// Number of nodes.
     pub nodes: usize,
     /// Its own place among them.
     pub own: usize,
+    /// Places of all [`Kind::Colluder`]s.
+    pub accomplices: &'a [usize],
 }
 
 /// Something that goes to somebody.
@@ -131,6 +143,15 @@ impl Tools<'_> {
 /// A block that an adversary has at its turn: hash and bytes.
 pub type Candidate = (B256, Bytes);
 
+/// A second block that follows the same parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Another {
+    /// A second later, and empty.
+    Later,
+    /// That pays the node at the next place.
+    PaysTheNext,
+}
+
 /// Stands between the machine of its node and the network. What it leaves out is as an honest node does it.
 pub trait Adversary: Send {
     /// What is sent instead of a message that the machine publishes.
@@ -143,9 +164,9 @@ pub trait Adversary: Send {
         Vec::new()
     }
 
-    /// Whether it wants a second valid block at its turn.
-    fn wants_another_block(&self) -> bool {
-        false
+    /// The second block that it wants at its turn, if any.
+    fn another_block(&self) -> Option<Another> {
+        None
     }
 
     /// The block that it proposes instead of the one it has built. `other` is the second one.
