@@ -35,8 +35,8 @@ interface IGovernance {
     /// @param name the parameter's name as ASCII, filled up with zeros on the right
     /// @notice What holds in this block, and the least and the greatest that a vote may set.
     function parameter(bytes32 name) external view returns (uint256 value, uint256 minimum, uint256 maximum);
-    /// @return permissions bit 0: may send; bit 1: may create contracts; bit 2: may register things; bit 3: sends without
-    /// paying, within a quota
+    /// @return permissions bit 0: may send; bit 1: may create contracts; bit 2: may register things; bit 3: where gas has
+    /// no price, its contracts' requests and triggers run, within a quota
     function permissionsOf(address account) external view returns (uint8 permissions);
     /// @notice Only validators propose. A proposal counts as its proposer's vote in favour.
     /// @param arguments abi.encode of what the action takes: SetValidator (address account, bytes publicKey, uint64 power),

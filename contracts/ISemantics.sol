@@ -87,6 +87,7 @@ interface ISemantics {
     /// @notice Rounds half to even.
     function convertRounded(int256 number, int8 exponent, string calldata from, string calldata to, int8 toExponent) external pure returns (int256);
     /// @param path singular query of RFC 9535
+    /// @return kind Number, Text, Bool or Bytes
     /// @return value abi.encode(int256 number, int8 exponent) of a Number, abi.encode(bool) of a Bool, else the bytes themselves
     function extract(Format format, bytes calldata document, string calldata path) external pure returns (ValueKind kind, bytes memory value);
 

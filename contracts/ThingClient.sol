@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
+import {ISemantics} from "./ISemantics.sol";
 import {IThings} from "./IThings.sol";
 
 /// @title Base of contracts that talk to things
@@ -28,34 +29,62 @@ abstract contract ThingClient {
 
     /// @notice Asks for a property; by default the word of any one gateway counts.
     function _read(bytes32 thing, string memory property, IThings.Agreement agreement) internal returns (uint256 requestId) {
-        return _request(thing, IThings.Operation.ReadProperty, property, "", agreement);
+        return _request(thing, IThings.Operation.ReadProperty, property, "", agreement, 0);
+    }
+
+    /// @notice The same, read through a semantic mapping: `_observations` makes canonical values of the result.
+    function _readThrough(bytes32 mappingId, bytes32 thing, string memory property, IThings.Agreement agreement)
+        internal
+        returns (uint256 requestId)
+    {
+        return _request(thing, IThings.Operation.ReadProperty, property, "", agreement, mappingId);
+    }
+
+    /// @notice What the result of a request with a mapping says.
+    function _observations(bytes memory result) internal pure returns (ISemantics.Observation[] memory) {
+        return abi.decode(result, (ISemantics.Observation[]));
     }
 
     /// @param data JSON
     function _write(bytes32 thing, string memory property, bytes memory data) internal returns (uint256 requestId) {
         bytes memory input = abi.encodePacked('{"data":', data, "}");
-        return _request(thing, IThings.Operation.WriteProperty, property, input, IThings.Agreement.Gateway);
+        return _request(thing, IThings.Operation.WriteProperty, property, input, IThings.Agreement.Gateway, 0);
     }
 
     /// @param data JSON, or nothing
     function _invoke(bytes32 thing, string memory action, bytes memory data) internal returns (uint256 requestId) {
         bytes memory input = data.length == 0 ? data : abi.encodePacked('{"data":', data, "}");
-        return _request(thing, IThings.Operation.InvokeAction, action, input, IThings.Agreement.Gateway);
+        return _request(thing, IThings.Operation.InvokeAction, action, input, IThings.Agreement.Gateway, 0);
     }
 
+    /// @param input JSON {"uriVariables": {...}, "data": ...}, or empty
+    /// @param mappingId reads the answer; 0 for its bytes
     function _request(
         bytes32 thing,
         IThings.Operation operation,
         string memory affordance,
         bytes memory input,
-        IThings.Agreement agreement
+        IThings.Agreement agreement,
+        bytes32 mappingId
     ) internal returns (uint256 requestId) {
-        return THINGS.request{value: msg.value}(IThings.Request({
+        return THINGS.request{value: msg.value}(_asked(thing, operation, affordance, input, agreement, mappingId));
+    }
+
+    /// @dev A request with the defaults; also what `fetch` of the Contract Database takes.
+    function _asked(
+        bytes32 thing,
+        IThings.Operation operation,
+        string memory affordance,
+        bytes memory input,
+        IThings.Agreement agreement,
+        bytes32 mappingId
+    ) internal view returns (IThings.Request memory) {
+        return IThings.Request({
             thing: thing,
             operation: operation,
             affordance: affordance,
             input: input,
-            mappingId: 0,
+            mappingId: mappingId,
             agreement: agreement,
             minGateways: _gateways(),
             deadline: uint64(block.timestamp) + _life(),
@@ -65,7 +94,7 @@ abstract contract ThingClient {
             onFailure: this.thingFailure.selector,
             callbackGas: _callbackGas(),
             maxFeePerGas: _feePerGas()
-        }));
+        });
     }
 
     /// @notice The precompile brings an answer.

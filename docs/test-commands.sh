@@ -3,7 +3,8 @@
 #
 #   docs/test-commands.sh [PERVADE]        PERVADE: the binary (default: target/debug/pervade)
 #
-# The documents say localhost:8545; a free port takes its place here.
+# The documents say localhost:8545; a free port takes its place here. Beside a file's blocks are the repository's folder
+# `contracts` and what the clients' tests installed (tests/clients/run.sh): npm packages, and Python with web3.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +17,8 @@ stop_node() {
 trap 'stop_node; rm -rf "$work"' EXIT
 mkdir "$work/bin"
 ln -s "$binary" "$work/bin/pervade"
-export PATH="$work/bin:$PATH"
+venv=${PERVADE_CLIENTS_VENV:-$root/tests/clients/.venv}
+export PATH="$work/bin:$venv/bin:$PATH"
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -37,6 +39,8 @@ for file in "$root/README.md" $(find "$root/docs" -name '*.md' | sort); do
     port=$(free_port)
     start_node "$port"
     folder=$(mktemp -d -p "$work")
+    ln -s "$root/contracts" "$folder/contracts"
+    ln -s "$root/tests/clients/node_modules" "$folder/node_modules"
     script="$folder/block.sh"
     count=$(grep -c '^```sh,test' "$file")
     for index in $(seq "$count"); do

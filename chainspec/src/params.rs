@@ -121,8 +121,10 @@ pub const PERMISSION_SEND: u8 = 1;
 pub const PERMISSION_DEPLOY: u8 = 1 << 1;
 /// Permission: may register things.
 pub const PERMISSION_REGISTER: u8 = 1 << 2;
+/// Permission: on a network without prices, its contracts' requests and triggers run within a quota.
+pub const PERMISSION_QUOTA: u8 = 1 << 3;
 /// Every permission that a vote can give.
-pub const PERMISSIONS_ALL: u8 = PERMISSION_SEND | PERMISSION_DEPLOY | PERMISSION_REGISTER;
+pub const PERMISSIONS_ALL: u8 = PERMISSION_SEND | PERMISSION_DEPLOY | PERMISSION_REGISTER | PERMISSION_QUOTA;
 /// Largest fetch fee, wei: an ether. It is paid per request, whatever the answer.
 pub const FETCH_FEE_MAX: u64 = 1_000_000_000_000_000_000;
 /// How long the result of a parked callback is kept, seconds: 7 days, unless governance says otherwise.
@@ -131,6 +133,15 @@ pub const PARKED_SECONDS_DEFAULT: u64 = 7 * 86_400;
 pub const PARKED_SECONDS_MIN: u64 = 3_600;
 /// Longest such time, seconds: 30 days.
 pub const PARKED_SECONDS_MAX: u64 = 30 * 86_400;
+/// Gas that a payer's callbacks and actions may use in a period on a network without prices, unless governance says
+/// otherwise: 500 of the largest.
+pub const QUOTA_GAS_DEFAULT: u64 = 1_000_000_000;
+/// Least such quota: the largest callback fits, or it would wait for ever.
+pub const QUOTA_GAS_MIN: u64 = SYSTEM_GAS_MIN;
+/// Largest such quota: a period's worth of the largest blocks, ten a second.
+pub const QUOTA_GAS_MAX: u64 = GAS_LIMIT_MAX * 10 * QUOTA_PERIOD_SECONDS;
+/// Period of quotas, seconds: an hour.
+pub const QUOTA_PERIOD_SECONDS: u64 = 3_600;
 
 // --- Things ---------------------------------------------------------------------------------------------
 
@@ -163,7 +174,7 @@ pub const CALLBACK_OVERHEAD_GAS: u64 = 500_000;
 pub const SYSTEM_GAS_MIN: u64 = 2_600_000;
 /// Gas that the owner of a trigger pays for each look at an observation.
 pub const EVALUATION_GAS: u64 = 20_000;
-/// Items that a block moves from their time into the queue of due work.
+/// Payers that a block moves from a second in which they have something due into the queue, with all of it.
 pub const PROMOTIONS_MAX: usize = 1_024;
 /// System transactions of a block: bounds the reading of the queue beside the gas.
 pub const SYSTEM_TRANSACTIONS_MAX: usize = 1_024;
@@ -178,6 +189,10 @@ pub const TRIGGER_INTERVAL_SECONDS_MIN: u64 = 1;
 pub const REQUEST_INPUT_BYTES_MAX: usize = 8 << 10;
 /// Result of a request, bytes.
 pub const REQUEST_RESULT_BYTES_MAX: usize = 4 << 10;
+/// Result of a request for content, bytes: as much as a value of the Contract Database.
+pub const CONTENT_RESULT_BYTES_MAX: usize = DATABASE_VALUE_BYTES_MAX;
+/// Blocks that prove content, in one report, bytes: a node and two leaves of 32 KiB each. A transaction carries them.
+pub const CONTENT_PROOF_BYTES_MAX: usize = 96 << 10;
 /// Name of an affordance, bytes.
 pub const AFFORDANCE_BYTES_MAX: usize = 128;
 /// Attempts of a request.
@@ -251,4 +266,6 @@ const _: () = {
     assert!(GATEWAYS_MAX <= REQUEST_GATEWAYS_MAX);
     assert!(POWER_CHANGE_DIVISOR > 0 && ENACTMENT_DELAY_BLOCKS >= 2);
     assert!(PARKED_SECONDS_MIN <= PARKED_SECONDS_DEFAULT && PARKED_SECONDS_DEFAULT <= PARKED_SECONDS_MAX);
+    assert!(QUOTA_GAS_MIN <= QUOTA_GAS_DEFAULT && QUOTA_GAS_DEFAULT <= QUOTA_GAS_MAX);
+    assert!(CONTENT_PROOF_BYTES_MAX > CONTENT_RESULT_BYTES_MAX);
 };

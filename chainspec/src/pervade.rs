@@ -86,6 +86,14 @@ pub struct PrecompileActivations {
     pub governance: Activation,
 }
 
+impl PrecompileActivations {
+    /// All of them answer from the first block on.
+    pub const fn all_from_genesis() -> Self {
+        let first = Activation::Block(0);
+        Self { things: first, contract_database: first, semantics: first, governance: first }
+    }
+}
+
 /// The first block in which something holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -79,7 +79,12 @@ impl Sign1 {
     pub fn parse(bytes: &[u8], meter: &mut dyn Meter) -> Result<Self, EvidenceError> {
         limit("bytes of a COSE_Sign1", bytes.len(), TOKEN_BYTES_MAX)?;
         meter.spend(Work::Decode { bytes: bytes.len() })?;
-        let untagged = match cbor::decode("COSE_Sign1", bytes)? {
+        Self::from_value(cbor::decode("COSE_Sign1", bytes)?)
+    }
+
+    /// As [`Self::parse`], of what was decoded already.
+    pub(crate) fn from_value(value: Value) -> Result<Self, EvidenceError> {
+        let untagged = match value {
             Value::Tag(TAG_CWT, inner) => match *inner {
                 Value::Tag(TAG_SIGN1, inner) => *inner,
                 _ => return Err(EvidenceError::Message { reason: "tag 61 must be followed by tag 18" }),
@@ -102,6 +107,11 @@ impl Sign1 {
     /// What is signed.
     pub fn payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// What is signed.
+    pub(crate) fn into_payload(self) -> Vec<u8> {
+        self.payload
     }
 
     /// How it is signed.

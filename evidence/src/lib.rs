@@ -5,7 +5,7 @@
 //!      ▲
 //!      │ verify
 //!  Sign1 ◄────── COSE_Sign1 (RFC 9052)                       protected algorithm, no unknown critical header
-//!      ▲
+//!      ▲      ◄─ verify_signed, verify_quorum                one of several keys, more than two thirds of them
 //!      │ payload
 //!  Claims ◄───── entity attestation token (RFC 9711)         against a Policy: issuer, nonce, age, debug, measurements
 //!
@@ -52,6 +52,7 @@ mod file;
 mod key;
 pub mod limits;
 mod policy;
+mod signers;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -65,4 +66,5 @@ pub use error::EvidenceError;
 pub use file::{read_file, verify_file};
 pub use key::{KeyType, PublicKey};
 pub use policy::{DebugPolicy, Policy};
+pub use signers::{verify_quorum, verify_signed};
 pub use work::{Exhausted, Meter, Tally, Work};

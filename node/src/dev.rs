@@ -4,7 +4,7 @@
 use crate::{NodeError, config::DevConfig, keys::compressed_public_key, producer::Pacing};
 use alloy_primitives::{Address, U256, hex, keccak256};
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
-use pervade_chainspec::{ChainSpec, NetworkParams, ValidatorConfig, params};
+use pervade_chainspec::{ChainSpec, NetworkParams, PrecompileActivations, ValidatorConfig, params};
 use rayon::prelude::*;
 use std::fmt::Write;
 
@@ -104,6 +104,7 @@ fn genesis(gas_limit: u64, validator: &PrivateKeySigner, funded: Vec<(Address, U
         // directory opens with another one.
         block_period_ms: 0,
         empty_block_period_ms: 0,
+        precompiles: PrecompileActivations::all_from_genesis(),
         ..NetworkParams::new(params::DEV_CHAIN_ID, validators)
     };
     Ok(ChainSpec::from_genesis(ChainSpec::new_network(network), None)?)

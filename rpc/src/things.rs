@@ -93,6 +93,17 @@ struct RequestJson {
     code: u16,
     result_hash: B256,
     gateways: Vec<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<B256>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<ContentJson>,
+}
+
+#[derive(Serialize)]
+struct ContentJson {
+    cid: Bytes,
+    offset: Quantity<u64>,
+    length: Quantity<u64>,
 }
 
 impl RequestJson {
@@ -114,6 +125,12 @@ impl RequestJson {
             code: record.code,
             result_hash: record.result_hash,
             gateways: record.gateways,
+            provider: record.provider,
+            content: record.content.map(|content| ContentJson {
+                cid: content.cid,
+                offset: Quantity(content.offset),
+                length: Quantity(content.length.into()),
+            }),
         }
     }
 }

@@ -1,38 +1,21 @@
 #!/usr/bin/env node
 // Compiles contracts whose code is committed so that Rust tests need no compiler. `--check` only compares.
-import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { compile } from './solidity.mjs';
 
-const solc = createRequire(import.meta.url)('solc');
 const target = new URL('../contracts/', import.meta.url);
 const library = new URL('../../contracts/', import.meta.url);
-
-function compile(folder, file, evmVersion = 'cancun') {
-  const input = {
-    language: 'Solidity',
-    sources: { [file]: { content: readFileSync(new URL(file, folder), 'utf8') } },
-    settings: {
-      optimizer: { enabled: true, runs: 200 },
-      evmVersion,
-      metadata: { bytecodeHash: 'none', appendCBOR: false },
-      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] } },
-    },
-  };
-  const read = (name) => ({ contents: readFileSync(new URL(name, folder), 'utf8') });
-  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: read }));
-  for (const error of output.errors ?? []) console.error(error.formattedMessage);
-  return output.contracts[file][path.basename(file, '.sol')];
-}
+const hex = (code) => code.slice(2) + '\n';
 
 // As JSON with the ABI; code of what is there from the beginning; code of what a transaction creates.
-const token = compile(target, 'Token.sol');
-const json = { abi: token.abi, bytecode: '0x' + token.evm.bytecode.object };
+const { abi, bytecode } = compile(target, 'Token.sol');
 const outputs = {
-  'Token.json': JSON.stringify(json, null, 1) + '\n',
-  'StoredBytes.hex': compile(target, 'StoredBytes.sol').evm.deployedBytecode.object + '\n',
-  'MyContractDB.hex': compile(library, 'examples/MyContractDB.sol').evm.bytecode.object + '\n',
-  'MyContractDBV2.hex': compile(library, 'examples/MyContractDBV2.sol').evm.bytecode.object + '\n',
+  'Token.json': JSON.stringify({ abi, bytecode }, null, 1) + '\n',
+  'StoredBytes.hex': hex(compile(target, 'StoredBytes.sol').deployed),
+  'MyContractDB.hex': hex(compile(library, 'examples/MyContractDB.sol').bytecode),
+  'MyContractDBV2.hex': hex(compile(library, 'examples/MyContractDBV2.sol').bytecode),
+  // 5159: it destroys itself on purpose.
+  'Hostile.hex': hex(compile(target, 'Hostile.sol', { allowed: ['5159'] }).bytecode),
 };
 for (const [name, text] of Object.entries(outputs)) {
   const file = new URL(name, target);

@@ -5,6 +5,7 @@ mod keys;
 mod policies;
 mod psa;
 mod signed;
+mod signers;
 
 use crate::{KeyType, PublicKey};
 use coset::{

@@ -8,6 +8,7 @@
 //!                      └───────► values        short ones in the slot, long ones by hash
 //! setProvider    ──► providers   whose word about a thing is good
 //! verify...      ──► proofs      content by identifier, attestation tokens
+//! fetch...       ──► fetch       the same of what Thing Communication brings
 //! ```
 //!
 //! Storage of the account, in Solidity's layout:
@@ -26,6 +27,7 @@
 //! No function touches more slots because a table or series is larger: [`ordered_set`] has a fixed number of levels.
 //! Anybody may read; what is in a chain's state is no secret.
 pub(crate) mod abi;
+mod fetch;
 mod ordered_set;
 mod proofs;
 mod providers;
@@ -37,6 +39,7 @@ mod tables;
 mod tests;
 mod values;
 
+pub(crate) use fetch::{content_data, proved_data};
 pub use questions::{DatabasePage, DatabaseRow, database_page};
 
 use crate::precompiles::{Access, Frame, Precompile, PrecompileError};
@@ -109,9 +112,8 @@ impl Precompile for ContractDatabase {
             abi::providerOfCall::SELECTOR => frame.answer(Access::View, providers::of),
             abi::verifyContentCall::SELECTOR => frame.answer(Access::View, proofs::verify_content),
             abi::verifyEvidenceCall::SELECTOR => frame.answer(Access::View, proofs::verify_evidence),
-            abi::fetchCall::SELECTOR | abi::fetchContentCall::SELECTOR => Err(PrecompileError::reason(
-                "fetching needs requests of Thing Communication, which this version does not have",
-            )),
+            abi::fetchCall::SELECTOR => frame.answer(Access::Payable, fetch::fetch),
+            abi::fetchContentCall::SELECTOR => frame.answer(Access::Payable, fetch::fetch_content),
             _ => Err(frame.unknown_function()),
         }
     }

@@ -22,7 +22,7 @@ const KIND: Field = Field::new(160, 8);
 const PRESENT: Field = Field::new(168, 1);
 
 /// Decoding a key, which may mean a square root: a third of the dearest signature check.
-const KEY_GAS: u64 = prices::P256_GAS / 3;
+pub(super) const KEY_GAS: u64 = prices::P256_GAS / 3;
 
 /// Sets a provider of the caller's, or changes its keys and policy.
 pub(super) fn set(frame: &mut Frame<'_>, call: IContractDatabase::setProviderCall) -> Result<B256> {
@@ -46,14 +46,20 @@ pub(super) fn of(
     frame: &mut Frame<'_>,
     call: IContractDatabase::providerOfCall,
 ) -> Result<IContractDatabase::providerOfReturn> {
-    let slot = frame.mapping(PROVIDERS, call.provider)?;
+    load_provider(frame, call.provider)
+}
+
+/// A provider as it is kept.
+pub(super) fn load_provider(frame: &mut Frame<'_>, provider: B256) -> Result<IContractDatabase::providerOfReturn> {
+    let slot = frame.mapping(PROVIDERS, provider)?;
     let about = load(frame, slot)?;
     if about.is_zero() {
-        return Err(PrecompileError::custom(&IContractDatabase::UnknownProvider { provider: call.provider }));
+        return Err(PrecompileError::custom(&IContractDatabase::UnknownProvider { provider }));
     }
     let thing = load(frame, slots::offset(slot, 1))?;
     let hash = load(frame, slots::offset(slot, 2))?;
     let details = frame.content(B256::from(hash))?;
+    frame.charge_words(details.len(), prices::ABI_WORD_GAS)?;
     let (keys, policy) = <(Vec<Bytes>, Bytes)>::abi_decode_params(&details)
         .map_err(|_| PrecompileError::reason("a provider's details cannot be read"))?;
     let kind = ProviderKind::try_from(KIND.get(about).saturating_to::<u8>()).unwrap_or(ProviderKind::Content);

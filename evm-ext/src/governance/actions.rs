@@ -15,8 +15,7 @@ use pervade_chainspec::{
     Activation, PermissionRule,
     params::{
         CONTRACT_DATABASE_ADDRESS, ENACTMENT_DELAY_BLOCKS, FORK_NOTICE_SECONDS_MIN, GATEWAYS_MAX, GOVERNANCE_ADDRESS,
-        PERMISSION_DEPLOY, PERMISSION_REGISTER, PERMISSION_SEND, PERMISSIONS_ALL, PRECOMPILE_ADDRESSES,
-        SEMANTICS_ADDRESS, SYSTEM_ACCOUNT, THINGS_ADDRESS,
+        PERMISSIONS_ALL, PRECOMPILE_ADDRESSES, SEMANTICS_ADDRESS, SYSTEM_ACCOUNT, THINGS_ADDRESS,
     },
 };
 
@@ -259,7 +258,7 @@ pub(crate) fn permissions_at(frame: &mut Frame<'_>, account: Address, number: u6
         return Ok(voted);
     }
     // Whoever votes must be able to send the vote.
-    Ok(PERMISSION_SEND | PERMISSION_DEPLOY | PERMISSION_REGISTER)
+    Ok(PERMISSIONS_ALL)
 }
 
 /// When a vote lets a precompile begin, unix seconds; `None`: no vote did.

@@ -19,16 +19,19 @@ pub(crate) enum Parameter {
     FetchFee,
     /// How long the result of a parked callback is kept, seconds.
     ParkedSeconds,
+    /// Gas of a payer's callbacks in a period, where gas has no price.
+    QuotaGas,
 }
 
 impl Parameter {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::GasLimit,
         Self::BlockPeriodMs,
         Self::EmptyBlockPeriodMs,
         Self::SystemGasSharePercent,
         Self::FetchFee,
         Self::ParkedSeconds,
+        Self::QuotaGas,
     ];
 
     /// Its name on the chain, ASCII.
@@ -40,6 +43,7 @@ impl Parameter {
             Self::SystemGasSharePercent => "systemGasSharePercent",
             Self::FetchFee => "fetchFee",
             Self::ParkedSeconds => "parkedSeconds",
+            Self::QuotaGas => "quotaGas",
         }
     }
 
@@ -62,6 +66,7 @@ impl Parameter {
             Self::SystemGasSharePercent => (params::SYSTEM_GAS_SHARE_PERCENT_MIN, params::SYSTEM_GAS_SHARE_PERCENT_MAX),
             Self::FetchFee => (0, params::FETCH_FEE_MAX),
             Self::ParkedSeconds => (params::PARKED_SECONDS_MIN, params::PARKED_SECONDS_MAX),
+            Self::QuotaGas => (params::QUOTA_GAS_MIN, params::QUOTA_GAS_MAX),
         }
     }
 
@@ -73,6 +78,7 @@ impl Parameter {
             Self::SystemGasSharePercent => chain.system_gas_share_percent,
             Self::FetchFee => 0,
             Self::ParkedSeconds => params::PARKED_SECONDS_DEFAULT,
+            Self::QuotaGas => params::QUOTA_GAS_DEFAULT,
         }
     }
 }

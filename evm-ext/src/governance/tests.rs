@@ -188,7 +188,7 @@ fn wrong_proposals_say_why() {
         (Action::SetParameter, parameter("gasLimit", params::GAS_LIMIT_MIN - 1), "gasLimit must be"),
         (Action::SetParameter, parameter("gasLimit", params::GAS_LIMIT_MAX + 1), "gasLimit must be"),
         (Action::SetParameter, parameter("blockPeriodMs", 10_001), "not below blockPeriodMs"),
-        (Action::SetPermission, (account(9), 8u64).abi_encode_params(), "0 to 7"),
+        (Action::SetPermission, (account(9), 16u64).abi_encode_params(), "0 to 15"),
         (Action::ScheduleFork, ("osaka".to_owned(), START + DAY).abi_encode_params(), "unknown fork"),
         (Action::ScheduleFork, ("things".to_owned(), START + 3_599).abi_encode_params(), "too soon"),
         (Action::SetGateway, vec![0; params::PROPOSAL_ARGUMENTS_BYTES_MAX + 1], "more than 1024 bytes"),

@@ -20,6 +20,7 @@
 //! ```
 //!
 //! A compiled mapping is kept in memory by its id. Nobody sees that: reading and compiling are charged every time.
+mod answers;
 mod bindings;
 mod errors;
 mod mappings;
@@ -29,7 +30,7 @@ mod questions;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use observations::observe;
+pub(crate) use answers::{Reader, encode, is_defined};
 pub use questions::{StoredMapping, mapping};
 
 use crate::precompiles::{Access, Frame, Precompile, PrecompileError};

@@ -60,7 +60,19 @@ pub(crate) fn observe(
     let loaded = mappings::load(frame, mapping)?;
     let observations = metered(frame, |meter| loaded.mapping.normalize(subject, payload, said_at_ms, meter))?;
     let payload_hash = frame.keccak(payload)?;
-    for observation in &observations {
+    keep_all(frame, source, &loaded, &observations, payload_hash)?;
+    Ok((loaded.model, observations))
+}
+
+/// Keeps what `source` said, and emits `Observed`.
+pub(super) fn keep_all(
+    frame: &mut Frame<'_>,
+    source: B256,
+    loaded: &Loaded,
+    observations: &[Observation],
+    payload_hash: B256,
+) -> Result<(), PrecompileError> {
+    for observation in observations {
         keep(frame, source, loaded.model, observation)?;
         let event = ISemantics::Observed {
             source,
@@ -72,7 +84,7 @@ pub(crate) fn observe(
         };
         frame.emit(SEMANTICS_ADDRESS, &event)?;
     }
-    Ok((loaded.model, observations))
+    Ok(())
 }
 
 /// The latest never goes back in time.

@@ -8,6 +8,7 @@ mod affordances;
 mod schema;
 mod security;
 
+use alloy_primitives::B256;
 use pervade_chainspec::params::DESCRIPTION_DEPTH_MAX;
 use pervade_semantics::json::{self, Value};
 use std::collections::BTreeMap;
@@ -82,10 +83,17 @@ pub fn check(id: &str, document: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a checked description has this affordance among its `properties`, `actions` or `events`.
-pub(super) fn has_affordance(document: &[u8], kind: &str, name: &str) -> bool {
-    let Ok(thing) = json::parse(document, DESCRIPTION_DEPTH_MAX) else { return false };
-    thing.get(kind).is_some_and(|affordances| affordances.get(name).is_some())
+/// Names the mappings that a property or action speaks by: one identifier, or a list of them.
+const MAPPING_TERM: &str = "pervade:mapping";
+
+/// Whether a checked description has this affordance among its `properties`, `actions` or `events`; if so, whether the
+/// thing speaks by this mapping there: it names it, or none at all.
+pub(super) fn affordance(document: &[u8], kind: &str, name: &str, mapping: B256) -> Option<bool> {
+    let thing = json::parse(document, DESCRIPTION_DEPTH_MAX).ok()?;
+    let affordance = thing.get(kind)?.get(name)?;
+    let Some(named) = affordance.get(MAPPING_TERM) else { return Some(true) };
+    let is_it = |named: &Value| named.as_text().and_then(|text| text.parse().ok()) == Some(mapping);
+    Some(is_it(named) || named.as_array().is_some_and(|list| list.iter().any(is_it)))
 }
 
 fn check_context(thing: &Members) -> Checked {

@@ -6,7 +6,8 @@
 use super::{
     Result,
     abi::IThings,
-    custom, observations,
+    custom,
+    observations::{Said, latest_ms},
     registry::{SEQUENCES, Thing},
     signatures::{DeviceMessage, digest_in, signed_by},
     triggers,
@@ -40,7 +41,9 @@ impl Refusal {
                 PrecompileError::reason(format!("observed more than {OBSERVED_AHEAD_MS_MAX} ms after the block"))
             }
             Self::Signature => custom(&IThings::InvalidProof {}),
-            Self::Payload => PrecompileError::reason("the mapping does not read the payload"),
+            Self::Payload => {
+                PrecompileError::reason("the mapping does not read the payload, or reads a time in the future from it")
+            }
             Self::TooLong if message.payload.len() > PAYLOAD_BYTES_MAX => exceeded("payload", PAYLOAD_BYTES_MAX),
             Self::TooLong => exceeded("signature", SIGNATURE_BYTES_MAX),
         }
@@ -83,8 +86,7 @@ fn accept(frame: &mut Frame<'_>, message: &IThings::Message) -> Result<Option<Re
         return Ok(Some(Refusal::TooLong));
     }
     let Some(thing) = Thing::find(frame, message.thing)? else { return Ok(Some(Refusal::UnknownThing)) };
-    let now_ms = frame.call().block_timestamp.saturating_mul(1_000);
-    if message.observedAtMs > now_ms.saturating_add(OBSERVED_AHEAD_MS_MAX) {
+    if message.observedAtMs > latest_ms(frame) {
         return Ok(Some(Refusal::Future));
     }
     let (slot, bit) = sequence_bit(frame, &thing, message.sequence)?;
@@ -96,12 +98,22 @@ fn accept(frame: &mut Frame<'_>, message: &IThings::Message) -> Result<Option<Re
     if !is_signed(frame, &thing, message, payload_hash)? {
         return Ok(Some(Refusal::Signature));
     }
-    let read = observations::read(frame, thing.id, message.mappingId, &message.payload, message.observedAtMs)?;
-    let Some(observations) = read else { return Ok(Some(Refusal::Payload)) };
-    frame.store(THINGS_ADDRESS, slot, seen | bit)?;
     let (thing, sequence) = (message.thing, message.sequence);
+    // Without a mapping the payload is bytes, which say nothing but that they were published.
+    let said = match message.mappingId {
+        mapping if mapping.is_zero() => None,
+        mapping => match Said::read(frame, thing, mapping, &message.payload, message.observedAtMs)? {
+            Some(said) => Some(said),
+            None => return Ok(Some(Refusal::Payload)),
+        },
+    };
+    frame.store(THINGS_ADDRESS, slot, seen | bit)?;
     frame.emit(THINGS_ADDRESS, &IThings::Published { thing, sequence, payloadHash: payload_hash })?;
-    triggers::observe(frame, thing, message.observedAtMs, &observations)?;
+    triggers::published(frame, thing, message.observedAtMs)?;
+    if let Some(said) = said {
+        let observations = said.keep(frame, thing)?;
+        triggers::observe(frame, thing, &observations)?;
+    }
     Ok(None)
 }
 

@@ -23,6 +23,8 @@
 //! 13    uint256 number of requests; ids count from 1
 //! 14    mapping(uint256 => Request)                             requests.rs
 //! 15    mapping(address => uint256 open requests)
+//! 16    mapping(address => Quota)                              quotas.rs
+//! 17    mapping(uint64 second => mapping(address => items))    wheel.rs
 //! ```
 mod balances;
 mod description;
@@ -32,6 +34,7 @@ mod messages;
 mod observations;
 mod questions;
 mod queue;
+mod quotas;
 mod registry;
 mod requests;
 mod signatures;
@@ -44,9 +47,11 @@ mod wheel;
 pub use description::check as check_description;
 pub use events::{RequestEvent, request_event};
 pub use questions::{RequestRecord, ThingRecord, next_due_time, request, requests, thing};
-pub use signatures::{Answer, Custody, DeviceMessage, Register, digest, domain};
+pub use requests::ContentRange;
+pub use signatures::{Answer, Custody, DeviceMessage, Fetch, Register, digest, domain};
 
 pub(crate) use queue::Item;
+pub(crate) use requests::{Source, fetch};
 pub(crate) use tail::{Callback, begin, end, is_due, plan, promote};
 
 use crate::precompiles::{Access, Frame, Precompile, PrecompileError};
@@ -83,6 +88,8 @@ const ENCOUNTERS: U256 = slot(12);
 const REQUEST_COUNT: U256 = slot(13);
 const REQUESTS: U256 = slot(14);
 const OPEN_REQUESTS_OF: U256 = slot(15);
+const QUOTAS: U256 = slot(16);
+const SECONDS: U256 = slot(17);
 
 /// Gas of a system transaction beside its callback's, at most.
 const CALLBACK_OVERHEAD_GAS_WORST: u64 = INTRINSIC_GAS + CALLBACK_OVERHEAD_GAS;

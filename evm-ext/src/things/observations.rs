@@ -2,9 +2,10 @@
 use super::Result;
 use crate::{
     precompiles::{Frame, PrecompileError},
-    semantics,
+    semantics::Reader,
 };
 use alloy_primitives::{B256, I256};
+use pervade_chainspec::params::OBSERVED_AHEAD_MS_MAX;
 use pervade_semantics::ValueKind;
 
 /// One observation whose source is a thing.
@@ -26,31 +27,62 @@ pub(crate) struct Observation {
     pub(crate) time_ms: u64,
 }
 
-/// Reads a payload by its mapping, and keeps what it says as the thing's latest. `None`: the mapping does not exist, or
-/// refuses it. Without a mapping the payload is bytes, which say nothing to triggers but that they were published.
-pub(super) fn read(
-    frame: &mut Frame<'_>,
-    thing: B256,
-    mapping_id: B256,
-    payload: &[u8],
-    observed_at_ms: u64,
-) -> Result<Option<Vec<Observation>>> {
-    if mapping_id.is_zero() {
-        return Ok(Some(Vec::new()));
+/// Canonical observations and how they were come by.
+pub(super) struct Said {
+    pub(super) reader: Reader,
+    pub(super) observations: Vec<pervade_semantics::Observation>,
+    pub(super) payload_hash: B256,
+}
+
+impl Said {
+    /// What a thing's payload says. `None`: the mapping does not exist or refuses it, or it speaks of the future.
+    pub(super) fn read(
+        frame: &mut Frame<'_>,
+        thing: B256,
+        mapping: B256,
+        payload: &[u8],
+        said_at_ms: u64,
+    ) -> Result<Option<Self>> {
+        let Some(reader) = unless_reverted(Reader::load(frame, mapping))? else { return Ok(None) };
+        let read = reader.read(frame, thing, payload, said_at_ms);
+        let Some(observations) = unless_reverted(read)? else { return Ok(None) };
+        let payload_hash = frame.keccak(payload)?;
+        let said = Self { reader, observations, payload_hash };
+        Ok((!said.is_ahead(frame)).then_some(said))
     }
-    let (model, said) = match semantics::observe(frame, thing, mapping_id, thing, payload, observed_at_ms) {
-        Ok(read) => read,
-        Err(PrecompileError::Revert(_)) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let of_thing = |said: pervade_semantics::Observation| Observation {
-        subject: said.subject,
-        model,
-        property: said.property,
-        is_position: said.kind == ValueKind::Position,
-        number: said.number,
-        exponent: said.exponent,
-        time_ms: said.time_ms,
-    };
-    Ok(Some(said.into_iter().map(of_thing).collect()))
+
+    /// Whether any of it is further in the future than a clock may be wrong.
+    pub(super) fn is_ahead(&self, frame: &Frame<'_>) -> bool {
+        let latest_ms = latest_ms(frame);
+        self.observations.iter().any(|said| said.time_ms > latest_ms)
+    }
+
+    /// Keeps it as the latest that a thing said; answers it as triggers see it.
+    pub(super) fn keep(&self, frame: &mut Frame<'_>, thing: B256) -> Result<Vec<Observation>> {
+        self.reader.keep(frame, thing, &self.observations, self.payload_hash)?;
+        let model = self.reader.model();
+        let of_thing = |said: &pervade_semantics::Observation| Observation {
+            subject: said.subject,
+            model,
+            property: said.property,
+            is_position: said.kind == ValueKind::Position,
+            number: said.number,
+            exponent: said.exponent,
+            time_ms: said.time_ms,
+        };
+        Ok(self.observations.iter().map(of_thing).collect())
+    }
+}
+
+/// The latest time that something may have been observed at, unix milliseconds.
+pub(super) fn latest_ms(frame: &Frame<'_>) -> u64 {
+    frame.call().block_timestamp.saturating_mul(1_000).saturating_add(OBSERVED_AHEAD_MS_MAX)
+}
+
+fn unless_reverted<T>(done: Result<T>) -> Result<Option<T>> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(PrecompileError::Revert(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

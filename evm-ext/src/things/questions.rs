@@ -2,7 +2,9 @@
 use super::{
     Result as Answer,
     abi::IThings::{pendingCall, requestOfCall, statusOfCall, thingOfCall},
-    registry, requests as stored, tail,
+    registry,
+    requests::{self as stored, ContentRange, Source},
+    tail,
 };
 use crate::{
     precompiles::{Frame, PrecompileError, protocol_step},
@@ -64,6 +66,10 @@ pub struct RequestRecord {
     pub result_hash: B256,
     /// Gateways that it began with.
     pub gateways: Vec<Address>,
+    /// Provider of the Contract Database that proves the answer besides; then it is reported as it is, whatever the mapping.
+    pub provider: Option<B256>,
+    /// Content that is asked for: blocks that prove it settle the request.
+    pub content: Option<ContentRange>,
 }
 
 /// A thing; `None` if it is not registered in this state.
@@ -105,6 +111,11 @@ pub fn request(
         let found = stored::request_of(frame, requestOfCall { requestId: id })?;
         let status = stored::status_of(frame, statusOfCall { requestId: id })?;
         let of = found.request_;
+        let (provider, content) = match stored::source_of(frame, id)? {
+            Source::Thing => (None, None),
+            Source::Provider(provider) => (Some(provider), None),
+            Source::Content(range) => (None, Some(range)),
+        };
         Ok(RequestRecord {
             requester: found.requester,
             thing: of.thing,
@@ -121,6 +132,8 @@ pub fn request(
             code: status.code,
             result_hash: status.resultHash,
             gateways: stored::gateways_of(frame, id)?,
+            provider,
+            content,
         })
     })
 }

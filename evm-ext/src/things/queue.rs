@@ -6,7 +6,8 @@
 //! keccak256(payer . 6)        a payer's items: bits 0-63 next to serve, 64-127 next free place
 //! keccak256(i . keccak256(payer . 7))   its item i
 //! ```
-//! An item is a kind in the highest byte and an id in the rest.
+//! An item is a kind in the highest byte and an id in the rest. Kind 3: what the payer has in the wheel's bucket of a second;
+//! it stays first until nothing is left there.
 use super::{PAYER_ITEMS, PAYERS, RING, RING_PLACES, Result};
 use crate::precompiles::{
     Frame,
@@ -47,14 +48,52 @@ impl Item {
     }
 }
 
-/// Adds work at the end of a payer's items; a payer without work joins the ring.
+/// What stands in a payer's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// One piece of work.
+    Item(Item),
+    /// The payer's items in the wheel's bucket of this second (unix).
+    Second(u64),
+}
+
+/// Kind of [`Entry::Second`].
+const SECOND_KIND: u64 = 3;
+
+impl Entry {
+    fn word(self) -> U256 {
+        match self {
+            Self::Item(item) => item.word(),
+            Self::Second(time) => KIND.set_u64(U256::from(time), SECOND_KIND),
+        }
+    }
+
+    fn from_word(word: U256) -> Option<Self> {
+        match KIND.get_u64(word) {
+            SECOND_KIND => Some(Self::Second(ID.get(word).saturating_to())),
+            _ => Item::from_word(word).map(Self::Item),
+        }
+    }
+}
+
+/// Adds a piece of work at the end of a payer's list.
 pub(super) fn push(frame: &mut Frame<'_>, payer: Address, item: Item) -> Result<()> {
+    push_entry(frame, payer, Entry::Item(item))
+}
+
+/// Adds what a payer has in a second at the end of its list.
+pub(super) fn push_second(frame: &mut Frame<'_>, payer: Address, time: u64) -> Result<()> {
+    push_entry(frame, payer, Entry::Second(time))
+}
+
+/// A payer without work joins the ring.
+fn push_entry(frame: &mut Frame<'_>, payer: Address, entry: Entry) -> Result<()> {
     let slot = frame.mapping_of_account(PAYERS, payer)?;
     let items = frame.load(THINGS_ADDRESS, slot)?;
     let place = TAIL.get(items);
     let list = frame.mapping_of_account(PAYER_ITEMS, payer)?;
     let at = frame.mapping_of(list, place)?;
-    frame.store(THINGS_ADDRESS, at, item.word())?;
+    frame.store(THINGS_ADDRESS, at, entry.word())?;
     frame.store(THINGS_ADDRESS, slot, TAIL.set(items, place.saturating_add(U256::ONE)))?;
     if HEAD.get(items) == place {
         join(frame, payer)?;
@@ -62,8 +101,8 @@ pub(super) fn push(frame: &mut Frame<'_>, payer: Address, item: Item) -> Result<
     Ok(())
 }
 
-/// The payer whose turn it is, and its oldest item.
-pub(super) fn front(frame: &mut Frame<'_>) -> Result<Option<(Address, Item)>> {
+/// The payer whose turn it is, and the first of its list.
+pub(super) fn front(frame: &mut Frame<'_>) -> Result<Option<(Address, Entry)>> {
     let ring = frame.load(THINGS_ADDRESS, RING)?;
     if HEAD.get(ring) == TAIL.get(ring) {
         return Ok(None);
@@ -74,10 +113,10 @@ pub(super) fn front(frame: &mut Frame<'_>) -> Result<Option<(Address, Item)>> {
     let items = frame.load(THINGS_ADDRESS, slot)?;
     let list = frame.mapping_of_account(PAYER_ITEMS, payer)?;
     let at = frame.mapping_of(list, HEAD.get(items))?;
-    Ok(Item::from_word(frame.load(THINGS_ADDRESS, at)?).map(|item| (payer, item)))
+    Ok(Entry::from_word(frame.load(THINGS_ADDRESS, at)?).map(|entry| (payer, entry)))
 }
 
-/// Takes the front's item; its payer goes to the end of the ring if it has more.
+/// Takes the front's entry; its payer goes to the end of the ring if it has more.
 pub(super) fn pop(frame: &mut Frame<'_>, payer: Address) -> Result<()> {
     leave(frame)?;
     let slot = frame.mapping_of_account(PAYERS, payer)?;

@@ -57,7 +57,6 @@ pub(super) const WATCH_BIT: u8 = 3;
 /// A registered thing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Thing {
-    pub(super) id: B256,
     pub(super) slot: U256,
     head: U256,
 }
@@ -71,7 +70,7 @@ impl Thing {
     /// The thing, if it is registered now.
     pub(super) fn find(frame: &mut Frame<'_>, id: B256) -> Result<Option<Self>> {
         let (slot, head) = Self::slot_of(frame, id)?;
-        Ok((!REGISTERED.get(head).is_zero()).then_some(Self { id, slot, head }))
+        Ok((!REGISTERED.get(head).is_zero()).then_some(Self { slot, head }))
     }
 
     pub(super) fn load(frame: &mut Frame<'_>, id: B256) -> Result<Self> {
@@ -221,7 +220,7 @@ pub(super) fn register(frame: &mut Frame<'_>, call: IThings::registerCall) -> Re
     frame.store(THINGS_ADDRESS, slot, head)?;
     frame.store_bytes(THINGS_ADDRESS, offset(slot, KEY), &call.key)?;
     frame.store_bytes(THINGS_ADDRESS, offset(slot, ID), call.id.as_bytes())?;
-    Thing { id, slot, head }.set_description(frame, &call.description)?;
+    Thing { slot, head }.set_description(frame, &call.description)?;
     frame.emit(THINGS_ADDRESS, &IThings::ThingRegistered { thing: id, owner, id: call.id, generation })?;
     Ok(id)
 }

@@ -10,21 +10,27 @@
 //! What a request can cost is set aside when it is made: the callback's gas at the highest price that it may pay, and
 //! the fetch fee. A report shares out the fee; a callback pays for its gas; the rest is free again when the request ends.
 mod agreement;
+mod answer;
 mod create;
 mod list;
 mod record;
 mod report;
+mod source;
 
+pub(crate) use create::fetch;
 pub(super) use create::{quote, request};
 pub(super) use list::pending;
 pub(super) use record::Request;
 pub(super) use report::report;
+pub use source::ContentRange;
+pub(crate) use source::Source;
 
 use super::{
     CALLBACK_OVERHEAD_GAS_WORST, Result,
     abi::IThings::{self, Status},
     balances, custom,
     queue::{self, Item},
+    quotas,
     signatures::{Custody, digest_in, signer},
     wheel,
 };
@@ -39,8 +45,12 @@ use record::Callback;
 
 /// Failure codes that the protocol itself gives.
 pub(super) const TIMEOUT: u16 = 1;
+/// The answer is longer than the request takes.
+pub(super) const TOO_LARGE: u16 = 5;
 /// No agreement among the gateways.
 pub(super) const NO_AGREEMENT: u16 = 6;
+/// The mapping refuses the answer.
+pub(super) const MAPPING_FAILED: u16 = 8;
 /// The last of the failure codes.
 pub(super) const CODE_MAX: u16 = 9;
 
@@ -106,15 +116,13 @@ pub(super) fn resume(frame: &mut Frame<'_>, call: IThings::resumeCall) -> Result
     Ok(IThings::resumeReturn {})
 }
 
-/// Time has come for a request: its end is due, if it still waits.
-pub(super) fn promote(frame: &mut Frame<'_>, id: U256) -> Result<()> {
-    let Some(request) = Request::find(frame, id)? else { return Ok(()) };
-    let now = frame.call().block_timestamp;
-    let over = match request.status() {
-        Status::Parked => now > request.parked_until(frame)?,
-        _ => request.is_open(),
-    };
-    if over { queue::push(frame, request.requester(), Item::Request(id)) } else { Ok(()) }
+/// Whether a request whose time has come still waits, so that its end is due.
+pub(super) fn is_over(frame: &mut Frame<'_>, id: U256) -> Result<bool> {
+    let Some(request) = Request::find(frame, id)? else { return Ok(false) };
+    match request.status() {
+        Status::Parked => Ok(frame.call().block_timestamp > request.parked_until(frame)?),
+        _ => Ok(request.is_open()),
+    }
 }
 
 /// Gas of the callback that is due, and the highest price that it may pay; `None`: nothing is due any more.
@@ -174,8 +182,10 @@ pub(super) fn begin(frame: &mut Frame<'_>, id: U256) -> Result<Option<(Request, 
 }
 
 /// End of the system transaction: `wei` is the price of the gas; answers what of it the reservation held.
-pub(super) fn end(frame: &mut Frame<'_>, id: U256, succeeded: bool, wei: U256) -> Result<U256> {
+pub(super) fn end(frame: &mut Frame<'_>, id: U256, succeeded: bool, wei: U256, gas_used: u64) -> Result<U256> {
     let mut request = Request::load(frame, id)?;
+    let worst = CALLBACK_OVERHEAD_GAS_WORST.saturating_add(request.callback_gas(frame)?);
+    quotas::give_back(frame, request.requester(), worst.saturating_sub(gas_used))?;
     let paid = wei.min(request.reserved(frame)?);
     release(frame, &request, paid)?;
     let callback = request.callback();
@@ -195,7 +205,7 @@ fn park(frame: &mut Frame<'_>, request: &mut Request) -> Result<()> {
     let kept = governance::value_at(frame, Parameter::ParkedSeconds, number)?;
     let until = frame.call().block_timestamp.saturating_add(kept).min(wheel::TIME_MAX.saturating_sub(1));
     request.set_parked_until(frame, until)?;
-    wheel::put(frame, until.saturating_add(1), Item::Request(request.id).word())?;
+    wheel::put(frame, until.saturating_add(1), request.requester(), Item::Request(request.id))?;
     change(frame, request, Status::Parked)
 }
 
@@ -206,6 +216,11 @@ pub(super) fn request_of(frame: &mut Frame<'_>, call: IThings::requestOfCall) ->
         request_: request.to_abi(frame)?,
         created: request.created(frame)?,
     })
+}
+
+/// Where the answer of a request comes from.
+pub(super) fn source_of(frame: &mut Frame<'_>, id: U256) -> Result<Source> {
+    Request::load(frame, id)?.source(frame)
 }
 
 /// Gateways that a request began with.

@@ -30,9 +30,11 @@ mod structs {
         struct Answer { uint256 requestId; uint32 attempt; uint16 code; bytes32 resultHash; uint64 observedAtMs; }
         /// A gateway takes a request for a thing that is offline.
         struct Custody { uint256 requestId; }
+        /// Its digest is the nonce of the attestation token that answers a request of the Contract Database.
+        struct Fetch { uint256 requestId; }
     }
 }
-pub use structs::{Answer, Custody, DeviceMessage, Register};
+pub use structs::{Answer, Custody, DeviceMessage, Fetch, Register};
 
 /// The domain on a chain.
 pub fn domain(chain_id: u64) -> Eip712Domain {

@@ -1,6 +1,10 @@
 //! Things by their own interface, on the real machine.
 mod due;
+mod fetched;
+mod machine;
+mod mapped;
 mod publishing;
+mod quotas;
 mod registry;
 mod requests;
 mod triggers;

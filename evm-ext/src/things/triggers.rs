@@ -18,7 +18,7 @@ mod evaluate;
 mod record;
 mod watch;
 
-pub(super) use evaluate::observe;
+pub(super) use evaluate::{observe, published};
 pub(super) use record::Trigger;
 pub(super) use watch::{trigger_of, unwatch, wake, watch};
 
@@ -32,19 +32,19 @@ use alloy_primitives::{B256, I256, U256};
 use alloy_sol_types::SolValue;
 use record::State;
 
-/// Time has come for a trigger: its action is due.
-pub(super) fn promote(frame: &mut Frame<'_>, id: U256, time: u64) -> Result<()> {
-    let Some(mut trigger) = Trigger::find(frame, id)? else { return Ok(()) };
-    // What was rescheduled meanwhile is in another bucket.
-    if trigger.scheduled(frame)? != time {
-        return Ok(());
-    }
+/// A trigger whose time has come. What was rescheduled meanwhile is in another bucket.
+pub(super) fn due_at(frame: &mut Frame<'_>, id: U256, time: u64) -> Result<Option<Trigger>> {
+    let Some(trigger) = Trigger::find(frame, id)? else { return Ok(None) };
+    let is_due = trigger.state() == State::Armed && trigger.scheduled(frame)? == time;
+    Ok(is_due.then_some(trigger))
+}
+
+/// The action of a trigger runs in this block because its time has come.
+pub(super) fn fire_at(frame: &mut Frame<'_>, id: U256, time: u64) -> Result<()> {
+    let Some(mut trigger) = due_at(frame, id, time)? else { return Ok(()) };
     trigger.set_scheduled(frame, 0)?;
-    if trigger.state() != State::Armed {
-        return Ok(());
-    }
-    let now_ms = time.saturating_mul(1_000);
-    fire(frame, &mut trigger, (B256::ZERO, B256::ZERO), (I256::ZERO, 0), now_ms)
+    trigger.set_firing(frame, (B256::ZERO, B256::ZERO), (I256::ZERO, 0), time.saturating_mul(1_000))?;
+    trigger.set_state(frame, State::Queued)
 }
 
 /// Queues the action, with what fired it.
@@ -97,5 +97,5 @@ pub(super) fn schedule(frame: &mut Frame<'_>, trigger: &mut Trigger, now: u64) -
         return Ok(());
     }
     trigger.set_scheduled(frame, next)?;
-    wheel::put(frame, next, Item::Trigger(trigger.id).word())
+    wheel::put(frame, next, trigger.owner(), Item::Trigger(trigger.id))
 }

@@ -4,16 +4,19 @@
 //! level 4   one word: bit i set if anything is due in [i * 2^32, (i + 1) * 2^32)
 //! level 3   word t >> 32, bit (t >> 24) & 255
 //!  ...
-//! level 0   word t >> 8, bit t & 255: the bucket of second t has items
+//! level 0   word t >> 8, bit t & 255: the bucket of second t has payers
 //! ```
-//! Word w of level l is at `keccak256((l << 64 | w) . 8)`. The bucket of second t is at `keccak256(t . 9)`: bits 0-63
-//! items taken, 64-127 items put; item i at `keccak256(bucket slot) + i`. Times end at 2^40 s, in the year 36,812.
-use super::{BUCKETS, Result, WHEEL};
+//! Word w of level l is at `keccak256((l << 64 | w) . 8)`. The bucket of second t, at `keccak256(t . 9)`, lists payers, and the
+//! items of payer p in it are a list at `keccak256(p . keccak256(t . 17))`. A list has bits 0-63 taken, 64-127 put; its element
+//! i is at `keccak256(list slot) + i`. Times end at 2^40 s, in the year 36,812.
+//!
+//! A bucket names each payer once, however much of it is due: who has most of a second holds nobody up.
+use super::{BUCKETS, Result, SECONDS, WHEEL, queue::Item};
 use crate::precompiles::{
     Frame,
-    slots::{Field, offset},
+    slots::{Field, address_word, offset},
 };
-use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, U256};
 use pervade_chainspec::params::THINGS_ADDRESS;
 
 const LEVELS: u64 = 5;
@@ -33,15 +36,53 @@ fn bit(level: u64, time: u64) -> U256 {
     U256::ONE.wrapping_shl(usize::try_from(place).unwrap_or_default())
 }
 
-/// Puts an item into the bucket of a second, at most [`TIME_MAX`].
-pub(super) fn put(frame: &mut Frame<'_>, time: u64, item: U256) -> Result<()> {
-    let time = time.min(TIME_MAX);
-    let slot = frame.mapping_of(BUCKETS, U256::from(time))?;
-    let bucket = frame.load(THINGS_ADDRESS, slot)?;
-    let place = PUT.get_u64(bucket);
+fn bucket_slot(frame: &mut Frame<'_>, time: u64) -> Result<U256> {
+    frame.mapping_of(BUCKETS, U256::from(time))
+}
+
+fn items_slot(frame: &mut Frame<'_>, time: u64, payer: Address) -> Result<U256> {
+    let of_second = frame.mapping_of(SECONDS, U256::from(time))?;
+    frame.mapping_of_account(of_second, payer)
+}
+
+/// Adds to a list; answers whether it was empty.
+fn append(frame: &mut Frame<'_>, slot: U256, value: U256) -> Result<bool> {
+    let list = frame.load(THINGS_ADDRESS, slot)?;
+    let place = PUT.get_u64(list);
     let first = frame.elements(slot)?;
-    frame.store(THINGS_ADDRESS, offset(first, place), item)?;
-    frame.store(THINGS_ADDRESS, slot, PUT.set_u64(bucket, place.saturating_add(1)))?;
+    frame.store(THINGS_ADDRESS, offset(first, place), value)?;
+    frame.store(THINGS_ADDRESS, slot, PUT.set_u64(list, place.saturating_add(1)))?;
+    Ok(list.is_zero())
+}
+
+/// The oldest of a list; zero if it is empty.
+fn oldest(frame: &mut Frame<'_>, slot: U256) -> Result<U256> {
+    let list = frame.load(THINGS_ADDRESS, slot)?;
+    let first = frame.elements(slot)?;
+    frame.load(THINGS_ADDRESS, offset(first, TAKEN.get_u64(list)))
+}
+
+/// Takes the oldest off a list that is not empty; answers whether others are left.
+fn remove(frame: &mut Frame<'_>, slot: U256) -> Result<bool> {
+    let list = frame.load(THINGS_ADDRESS, slot)?;
+    let place = TAKEN.get_u64(list);
+    let first = frame.elements(slot)?;
+    frame.store(THINGS_ADDRESS, offset(first, place), U256::ZERO)?;
+    let taken = place.saturating_add(1);
+    let others = taken < PUT.get_u64(list);
+    frame.store(THINGS_ADDRESS, slot, if others { TAKEN.set_u64(list, taken) } else { U256::ZERO })?;
+    Ok(others)
+}
+
+/// Puts an item of a payer into the bucket of a second, at most [`TIME_MAX`].
+pub(super) fn put(frame: &mut Frame<'_>, time: u64, payer: Address, item: Item) -> Result<()> {
+    let time = time.min(TIME_MAX);
+    let items = items_slot(frame, time, payer)?;
+    if !append(frame, items, item.word())? {
+        return Ok(());
+    }
+    let bucket = bucket_slot(frame, time)?;
+    append(frame, bucket, address_word(payer))?;
     for level in 0..LEVELS {
         let slot = word_slot(frame, level, time)?;
         let word = frame.load(THINGS_ADDRESS, slot)?;
@@ -54,7 +95,7 @@ pub(super) fn put(frame: &mut Frame<'_>, time: u64, item: U256) -> Result<()> {
     Ok(())
 }
 
-/// The first second with items.
+/// The first second with payers.
 pub(super) fn first(frame: &mut Frame<'_>) -> Result<Option<u64>> {
     let mut time = 0u64;
     for level in (0..LEVELS).rev() {
@@ -69,20 +110,13 @@ pub(super) fn first(frame: &mut Frame<'_>) -> Result<Option<u64>> {
     Ok(Some(time))
 }
 
-/// Takes the oldest item of a second's bucket, which has one.
-pub(super) fn take(frame: &mut Frame<'_>, time: u64) -> Result<U256> {
-    let slot = frame.mapping_of(BUCKETS, U256::from(time))?;
-    let bucket = frame.load(THINGS_ADDRESS, slot)?;
-    let place = TAKEN.get_u64(bucket);
-    let first = frame.elements(slot)?;
-    let item = frame.load(THINGS_ADDRESS, offset(first, place))?;
-    frame.store(THINGS_ADDRESS, offset(first, place), U256::ZERO)?;
-    let taken = place.saturating_add(1);
-    if taken < PUT.get_u64(bucket) {
-        frame.store(THINGS_ADDRESS, slot, TAKEN.set_u64(bucket, taken))?;
-        return Ok(item);
+/// Takes the first payer off a second's bucket, which has one. The payer's items stay.
+pub(super) fn take(frame: &mut Frame<'_>, time: u64) -> Result<Address> {
+    let bucket = bucket_slot(frame, time)?;
+    let payer = Address::from_word(B256::from(oldest(frame, bucket)?));
+    if remove(frame, bucket)? {
+        return Ok(payer);
     }
-    frame.store(THINGS_ADDRESS, slot, U256::ZERO)?;
     for level in 0..LEVELS {
         let slot = word_slot(frame, level, time)?;
         let cleared = frame.load(THINGS_ADDRESS, slot)? & !bit(level, time);
@@ -91,5 +125,17 @@ pub(super) fn take(frame: &mut Frame<'_>, time: u64) -> Result<U256> {
             break;
         }
     }
-    Ok(item)
+    Ok(payer)
+}
+
+/// The oldest item of a payer in a second.
+pub(super) fn item(frame: &mut Frame<'_>, time: u64, payer: Address) -> Result<Option<Item>> {
+    let items = items_slot(frame, time, payer)?;
+    Ok(Item::from_word(oldest(frame, items)?))
+}
+
+/// Takes the oldest item of a payer in a second, which has one; answers whether others are left.
+pub(super) fn drop_item(frame: &mut Frame<'_>, time: u64, payer: Address) -> Result<bool> {
+    let items = items_slot(frame, time, payer)?;
+    remove(frame, items)
 }

@@ -2,6 +2,7 @@
 //! geth answers them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod calls;
+mod hostile;
 mod network;
 mod proposals;
 mod requests;

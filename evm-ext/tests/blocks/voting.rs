@@ -103,5 +103,5 @@ fn only_those_with_permission_send_and_create() {
     assert!(proposal.refused[0].1.contains("may not create contracts"), "{}", proposal.refused[0].1);
     let view = network.storage.latest_view();
     assert_eq!(permissions(&network.spec, &view, bob().address(), 3).unwrap(), 3);
-    assert_eq!(permissions(&network.spec, &view, validator().address(), 3).unwrap(), 7);
+    assert_eq!(permissions(&network.spec, &view, validator().address(), 3).unwrap(), 15);
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use alloy_primitives::{Address, U256, hex};
 use alloy_signer_local::PrivateKeySigner;
-use pervade_chainspec::{Activation, ChainSpec, NetworkParams, PrecompileActivations, ValidatorConfig, params};
+use pervade_chainspec::{ChainSpec, NetworkParams, PrecompileActivations, ValidatorConfig, params};
 use pervade_p2p::load_or_create_node_key;
 use std::{
     fs::{self, File, OpenOptions},
@@ -134,11 +134,7 @@ fn genesis(plan: &TestnetPlan, validators: Vec<ValidatorConfig>, now: u64) -> Re
         gas_limit: plan.gas_limit,
         block_period_ms: plan.block_period_ms,
         empty_block_period_ms: plan.empty_block_period_ms,
-        precompiles: PrecompileActivations {
-            governance: Activation::Block(0),
-            things: Activation::Block(0),
-            ..PrecompileActivations::default()
-        },
+        precompiles: PrecompileActivations::all_from_genesis(),
         ..NetworkParams::new(plan.chain_id, validators)
     };
     let mut json = serde_json::to_vec_pretty(&ChainSpec::new_network(network))

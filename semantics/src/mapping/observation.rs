@@ -68,6 +68,28 @@ impl Observation {
         Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>())
     }
 
+    /// Whether it has the form in which readings of this property are kept; what [`crate::Mapping::normalize`] gives has it.
+    pub fn is_canonical(&self, property: &Property) -> bool {
+        let is_number = |exponent: i8| self.exponent == exponent && self.data.is_empty();
+        let is_data = || self.number.is_zero() && self.exponent == 0 && self.data.len() <= TEXT_BYTES_MAX;
+        let fits = match property.kind {
+            ValueKind::Number => {
+                is_number(property.exponent) && (property.minimum..=property.maximum).contains(&self.number)
+            }
+            ValueKind::Position => {
+                let (latitude, longitude) = unpack(self.number);
+                let limit = RIGHT_ANGLE.unsigned_abs();
+                is_number(POSITION_EXPONENT)
+                    && latitude.unsigned_abs() <= limit
+                    && longitude.unsigned_abs() <= limit.saturating_mul(2)
+            }
+            ValueKind::Bool => is_number(0) && (self.number.is_zero() || self.number == I256::ONE),
+            ValueKind::Text => is_data() && std::str::from_utf8(&self.data).is_ok(),
+            ValueKind::Bytes => is_data(),
+        };
+        fits && self.property == property.id && self.kind == property.kind && self.unit == property.unit
+    }
+
     /// The number in the property's unit.
     pub(crate) fn rational(&self) -> Result<Rational, Error> {
         Ok(Decimal::new(from_i256(self.number), i32::from(self.exponent))?.to_rational())
@@ -204,6 +226,44 @@ pub(crate) fn subject_of(reading: &Reading) -> Result<B256, Error> {
             // Above the range of int256, an identifier is a uint256.
             let wrapped = if integer.bits() == 256 { integer - (BigInt::from(1) << 256u32) } else { integer };
             word(wrapped).ok_or(Error::payload(0, "a subject has at most 256 bits"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Counter, Format, Mapping, Model};
+
+    #[test]
+    fn what_a_mapping_gives_is_canonical_and_anything_beside_it_is_not() {
+        let model = br#"{"iri":"urn:m","properties":[
+            {"iri":"urn:t","unit":"Cel","exponent":-1,"minimum":-40,"maximum":85},
+            {"iri":"urn:p","kind":"Position","unit":"deg"}, {"iri":"urn:b","kind":"Bool"}, {"iri":"urn:s","kind":"Text"}]}"#;
+        let model = Model::parse(model).unwrap();
+        let program = br#"{"observations":[{"property":"urn:t","value":"$.t"},{"property":"urn:b","value":"$.b"},
+            {"property":"urn:p","position":{"latitude":"$.y","longitude":"$.x"}},{"property":"urn:s","value":"$.s"}]}"#;
+        let mapping = Mapping::compile(&model, Format::Json, program).unwrap();
+        let payload = br#"{"t":21.5,"b":true,"x":-180,"y":90,"s":"on"}"#;
+        let found = mapping.normalize(B256::ZERO, payload, 7, &mut Counter::default()).unwrap();
+        assert_eq!(found.len(), 4);
+        let property_of =
+            |seen: &Observation| model.properties().iter().find(|known| known.id == seen.property).unwrap();
+        let changes: [fn(&mut Observation); 6] = [
+            |seen| seen.exponent = 1,
+            |seen| seen.number = I256::MAX,
+            |seen| seen.unit.push('x'),
+            |seen| seen.data = vec![0xff],
+            |seen| seen.property = B256::ZERO,
+            |seen| seen.kind = ValueKind::Bytes,
+        ];
+        for seen in found {
+            assert!(seen.is_canonical(property_of(&seen)), "{seen:?}");
+            for (place, change) in changes.iter().enumerate() {
+                let mut other = seen.clone();
+                change(&mut other);
+                assert!(!other.is_canonical(property_of(&seen)), "{place}: {other:?}");
+            }
         }
     }
 }

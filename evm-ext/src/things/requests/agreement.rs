@@ -8,10 +8,12 @@ use crate::{
         Frame, PrecompileError, prices,
         work::{GasMeter, holds},
     },
+    semantics::Reader,
     things::{
         Result,
         abi::IThings::{self, Agreement},
         custom,
+        observations::latest_ms,
         registry::Thing,
         signatures::{Answer, digest_in, signed_by, signer},
     },
@@ -19,8 +21,9 @@ use crate::{
 use alloy_primitives::{Address, B256, I256};
 use alloy_sol_types::{SolType, abi::AbiDecoderConfig, sol_data};
 use num_bigint::BigInt;
-use pervade_chainspec::params::{OBSERVED_AHEAD_MS_MAX, REQUEST_GATEWAYS_MAX, SIGNATURE_BYTES_MAX};
+use pervade_chainspec::params::{REQUEST_GATEWAYS_MAX, SIGNATURE_BYTES_MAX};
 use pervade_evidence::{Claims, Sign1};
+use pervade_semantics::ValueKind;
 use std::collections::BTreeMap;
 
 #[allow(missing_docs)]
@@ -31,7 +34,8 @@ mod proof_abi {
         struct SignedAnswer {
             uint32 attempt;
             uint16 code;
-            /// Median: abi.encode(int256 number, int8 exponent), which the signature is about. Else empty.
+            /// Median: abi.encode(int256 number, int8 exponent), or with a mapping the encoding of one observation of a
+            /// number, which the signature is about. Else empty.
             bytes result;
             /// keccak256 of the result that the signature is about.
             bytes32 resultHash;
@@ -56,10 +60,17 @@ impl Proof {
         let decoded =
             <(sol_data::Address, sol_data::Array<SignedAnswer>)>::abi_decode_params_with_config(proof, config);
         let Ok((relayer, answers)) = decoded else { return Err(invalid()) };
-        if answers.is_empty() || answers.len() > REQUEST_GATEWAYS_MAX {
+        if answers.len() > REQUEST_GATEWAYS_MAX {
             return Err(invalid());
         }
         Ok(Self { relayer, answers })
+    }
+
+    /// When it was observed: the lower median of what the answers say, unix milliseconds.
+    pub(super) fn observed_at_ms(&self) -> u64 {
+        let mut times: Vec<u64> = self.answers.iter().map(|answer| answer.observedAtMs).collect();
+        times.sort_unstable();
+        times.get(times.len().saturating_sub(1) >> 1).copied().unwrap_or_default()
     }
 }
 
@@ -88,8 +99,7 @@ pub(super) fn signers(
 
 /// The digest of an answer, whose attempt and time must be possible.
 fn digest_of(frame: &mut Frame<'_>, request: &Request, answer: &SignedAnswer) -> Result<B256> {
-    let latest = frame.call().block_timestamp.saturating_mul(1_000).saturating_add(OBSERVED_AHEAD_MS_MAX);
-    if u64::from(answer.attempt) > request.max_attempts() || answer.observedAtMs > latest {
+    if u64::from(answer.attempt) > request.max_attempts() || answer.observedAtMs > latest_ms(frame) {
         return Err(invalid());
     }
     let signed = Answer {
@@ -197,12 +207,18 @@ fn by_median(
     if !suffice(answers.len(), gateways) {
         return Err(invalid());
     }
+    let mapping = request.mapping(frame)?;
+    let reader = if mapping.is_zero() { None } else { Some(Reader::load(frame, mapping)?) };
     let mut numbers = Vec::with_capacity(answers.len());
     for answer in answers.values() {
         if answer.code != 0 || frame.keccak(&answer.result)? != answer.resultHash {
             return Err(invalid());
         }
-        numbers.push((decimal(&answer.result).ok_or_else(invalid)?, &answer.result));
+        let number = match &reader {
+            Some(reader) => observed_number(frame, reader, &answer.result)?,
+            None => decimal(&answer.result),
+        };
+        numbers.push((number.ok_or_else(invalid)?, &answer.result));
     }
     // By value; where several write the same value differently, by their bytes.
     frame.charge_words(numbers.len().saturating_mul(256), prices::ABI_WORD_GAS)?;
@@ -214,6 +230,15 @@ fn by_median(
         Some((_, bytes)) if **bytes == call.result => Ok(answers.into_keys().collect()),
         _ => Err(invalid()),
     }
+}
+
+/// The number of the only observation that a gateway read.
+fn observed_number(frame: &mut Frame<'_>, reader: &Reader, result: &[u8]) -> Result<Option<(I256, i8)>> {
+    let observations = reader.decode(frame, result)?.unwrap_or_default();
+    Ok(match observations.as_slice() {
+        [only] if only.kind == ValueKind::Number => Some((only.number, only.exponent)),
+        _ => None,
+    })
 }
 
 fn decimal(result: &[u8]) -> Option<(I256, i8)> {

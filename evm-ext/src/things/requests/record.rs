@@ -3,7 +3,8 @@
 //! ```text
 //! Request at keccak256(id . 14):
 //!   +0   bits 0-159 requester, 160 status (8), 168 operation (8), 176 agreement (8), 184 minGateways (8),
-//!        192 maxAttempts (8), 200 callback that is due (8), 208-223 code
+//!        192 maxAttempts (8), 200 callback that is due (8), 208-223 code, 224 what it observes speaks for the thing,
+//!        232 kind of source (8; source.rs)
 //!   +1   thing, +2 mapping
 //!   +3   bits 0-63 deadline, 64-127 created, 128-159 maxResultBytes, 160-191 callbackGas, 192-223 bytes of the input,
 //!        224-255 bytes of the result
@@ -13,8 +14,12 @@
 //!   +10  address[] gateways that it began with
 //!   +11  bits 0-63 generation of the thing, 64-127 parked until (unix seconds)
 //!   +12  bits 0-127 previous open request of the thing, 128-255 next one
+//!   +13, +14 the source, unless it is the thing alone (source.rs)
 //! ```
-use super::callback_price;
+use super::{
+    callback_price,
+    source::{ContentRange, LENGTH, OFFSET, Source},
+};
 use crate::{
     precompiles::{
         Frame,
@@ -38,6 +43,8 @@ const MIN_GATEWAYS: Field = Field::new(184, 8);
 const MAX_ATTEMPTS: Field = Field::new(192, 8);
 const CALLBACK: Field = Field::new(200, 8);
 const CODE: Field = Field::new(208, 16);
+const SPEAKS: Field = Field::new(224, 8);
+const SOURCE: Field = Field::new(232, 8);
 const DEADLINE: Field = Field::new(0, 64);
 const CREATED: Field = Field::new(64, 64);
 const MAX_RESULT: Field = Field::new(128, 32);
@@ -60,6 +67,19 @@ pub(super) enum Callback {
     Failure = 2,
 }
 
+/// What a new request is beside what the requester says.
+pub(super) struct Origin<'a> {
+    pub(super) requester: Address,
+    /// Of the thing.
+    pub(super) generation: u64,
+    pub(super) gateways: &'a [Address],
+    /// Set aside: all of it, and of that the fetch fee, wei.
+    pub(super) wei: (U256, U256),
+    /// Its mapping is one that the thing speaks by.
+    pub(super) speaks: bool,
+    pub(super) source: &'a Source,
+}
+
 /// A stored request.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::things) struct Request {
@@ -79,17 +99,11 @@ impl Request {
         Self::find(frame, id)?.ok_or_else(|| custom(&IThings::UnknownRequest { requestId: id }))
     }
 
-    pub(super) fn create(
-        frame: &mut Frame<'_>,
-        id: U256,
-        requester: Address,
-        of: &IThings::Request,
-        generation: u64,
-        gateways: &[Address],
-        (reserved, fetch_fee): (U256, U256),
-    ) -> Result<Self> {
+    pub(super) fn create(frame: &mut Frame<'_>, id: U256, of: &IThings::Request, origin: &Origin<'_>) -> Result<Self> {
         let slot = frame.mapping_of(REQUESTS, id)?;
-        let head = REQUESTER.set_address(U256::ZERO, requester);
+        let head = REQUESTER.set_address(U256::ZERO, origin.requester);
+        let head = SPEAKS.set_u64(head, origin.speaks.into());
+        let head = SOURCE.set_u64(head, origin.source.kind());
         let head = STATUS.set_u64(head, u64::from(Status::Pending as u8));
         let head = OPERATION.set_u64(head, u64::from(of.operation as u8));
         let head = AGREEMENT.set_u64(head, u64::from(of.agreement as u8));
@@ -111,10 +125,17 @@ impl Request {
         if !of.input.is_empty() {
             frame.store_value(THINGS_ADDRESS, offset(slot, 6), &of.input)?;
         }
+        let (reserved, fetch_fee) = origin.wei;
         let wei = FETCH_FEE.set(RESERVED.set(U256::ZERO, reserved), fetch_fee);
         frame.store(THINGS_ADDRESS, offset(slot, 9), wei)?;
-        write_accounts(frame, offset(slot, 10), gateways)?;
-        frame.store(THINGS_ADDRESS, offset(slot, 11), GENERATION.set_u64(U256::ZERO, generation))?;
+        write_accounts(frame, offset(slot, 10), origin.gateways)?;
+        frame.store(THINGS_ADDRESS, offset(slot, 11), GENERATION.set_u64(U256::ZERO, origin.generation))?;
+        if *origin.source != Source::Thing {
+            frame.store(THINGS_ADDRESS, offset(slot, 13), origin.source.word())?;
+        }
+        if let Source::Content(range) = origin.source {
+            frame.store_bytes(THINGS_ADDRESS, offset(slot, 14), &range.cid)?;
+        }
         Ok(Self { id, slot, head })
     }
 
@@ -172,6 +193,32 @@ impl Request {
 
     pub(super) fn thing(&self, frame: &mut Frame<'_>) -> Result<B256> {
         Ok(self.field(frame, 1)?.into())
+    }
+
+    pub(super) fn mapping(&self, frame: &mut Frame<'_>) -> Result<B256> {
+        Ok(self.field(frame, 2)?.into())
+    }
+
+    /// Whether what it observes is the thing's word.
+    pub(super) fn speaks_for_thing(&self) -> bool {
+        !SPEAKS.get(self.head).is_zero()
+    }
+
+    pub(in crate::things) fn source(&self, frame: &mut Frame<'_>) -> Result<Source> {
+        let kind = SOURCE.get_u64(self.head);
+        if kind == 0 {
+            return Ok(Source::Thing);
+        }
+        let word = self.field(frame, 13)?;
+        if kind == 1 {
+            return Ok(Source::Provider(word.into()));
+        }
+        let cid = frame.load_bytes(THINGS_ADDRESS, offset(self.slot, 14))?.into();
+        Ok(Source::Content(ContentRange {
+            cid,
+            offset: OFFSET.get_u64(word),
+            length: LENGTH.get(word).saturating_to(),
+        }))
     }
 
     pub(super) fn generation(&self, frame: &mut Frame<'_>) -> Result<u64> {

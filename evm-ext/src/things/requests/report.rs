@@ -1,5 +1,11 @@
 //! Settling a request: the proof decides, whoever brings it.
-use super::{CODE_MAX, NO_AGREEMENT, Request, agreement, change, list, record::Callback, release, wrong_status};
+use super::{
+    CODE_MAX, NO_AGREEMENT, Request, agreement,
+    answer::{self, Answer},
+    change, list,
+    record::Callback,
+    release, wrong_status,
+};
 use crate::{
     precompiles::{Frame, PrecompileError},
     things::{
@@ -10,7 +16,7 @@ use crate::{
     },
 };
 use alloy_primitives::{Address, U256};
-use pervade_chainspec::params::REQUEST_RESULT_BYTES_MAX;
+use pervade_chainspec::params::{CONTENT_PROOF_BYTES_MAX, REQUEST_RESULT_BYTES_MAX};
 
 pub(in crate::things) fn report(frame: &mut Frame<'_>, call: IThings::reportCall) -> Result<IThings::reportReturn> {
     let mut request = Request::load(frame, call.requestId)?;
@@ -20,13 +26,23 @@ pub(in crate::things) fn report(frame: &mut Frame<'_>, call: IThings::reportCall
     if frame.call().block_timestamp > request.deadline(frame)? {
         return Err(wrong_status(Status::Expired));
     }
-    check_outcome(frame, &request, &call)?;
+    // Content proves itself; that nobody has it takes somebody's word.
+    let proves_itself = call.code == 0 && request.is_content(frame)?;
+    check_outcome(frame, &request, &call, proves_itself)?;
     let proof = agreement::Proof::decode(frame, &call.proof)?;
-    let signers = agreement::signers(frame, &request, &call, &proof)?;
+    let (signers, observed_at_ms) = if proves_itself {
+        (Vec::new(), frame.call().block_timestamp.saturating_mul(1_000))
+    } else {
+        (agreement::signers(frame, &request, &call, &proof)?, proof.observed_at_ms())
+    };
+    let answer = match call.code {
+        0 => answer::of(frame, &request, &call.result, observed_at_ms)?,
+        code => Answer::failure(code),
+    };
     list::close(frame, &request)?;
     pay_fee(frame, &request, &signers, proof.relayer)?;
-    request.set_outcome(frame, call.code, &call.result)?;
-    let callback = match call.code {
+    request.set_outcome(frame, answer.code, &answer.result)?;
+    let callback = match answer.code {
         0 => Callback::Result,
         _ if request.on_failure(frame)?.is_zero() => Callback::None,
         _ => Callback::Failure,
@@ -39,18 +55,27 @@ pub(in crate::things) fn report(frame: &mut Frame<'_>, call: IThings::reportCall
     } else {
         queue::push(frame, request.requester(), Item::Request(request.id))?;
     }
+    answer::spread(frame, &request, &answer)?;
     Ok(IThings::reportReturn {})
 }
 
-fn check_outcome(frame: &mut Frame<'_>, request: &Request, call: &IThings::reportCall) -> Result<()> {
+fn check_outcome(
+    frame: &mut Frame<'_>,
+    request: &Request,
+    call: &IThings::reportCall,
+    proves_itself: bool,
+) -> Result<()> {
     if call.code > CODE_MAX || (call.code != 0 && !call.result.is_empty()) {
         return Err(PrecompileError::reason(format!("a failure has a code of 1 to {CODE_MAX} and no result")));
     }
     if call.code == NO_AGREEMENT && !matches!(request.agreement(), Agreement::Identical | Agreement::Median) {
         return Err(PrecompileError::reason("code 6 is the end of an agreement among gateways"));
     }
-    let most = request.max_result_bytes(frame)?.min(u64::try_from(REQUEST_RESULT_BYTES_MAX).unwrap_or(u64::MAX));
-    if u64::try_from(call.result.len()).unwrap_or(u64::MAX) > most {
+    let most = match proves_itself {
+        true => CONTENT_PROOF_BYTES_MAX,
+        false => usize::try_from(request.max_result_bytes(frame)?).unwrap_or(usize::MAX).min(REQUEST_RESULT_BYTES_MAX),
+    };
+    if call.result.len() > most {
         return Err(custom(&IThings::LimitExceeded { what: "result".to_owned(), limit: U256::from(most) }));
     }
     Ok(())

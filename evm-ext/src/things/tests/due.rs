@@ -1,6 +1,10 @@
 //! Work comes from its time into the queue, and payers take turns.
 use super::harness;
-use crate::things::{Item, plan, queue, wheel};
+use crate::things::{
+    Item, plan, promote,
+    queue::{self, Entry},
+    wheel,
+};
 use alloy_primitives::{Address, U256};
 use pervade_chainspec::params::{STALE_ITEMS_MAX, THINGS_ADDRESS};
 use proptest::prelude::*;
@@ -20,10 +24,11 @@ fn payers_take_turns_whoever_has_most_work() {
         queue::push(frame, payer(2), Item::Request(U256::from(10)))?;
         queue::push(frame, payer(3), Item::Trigger(U256::from(20)))?;
         let mut served = Vec::new();
-        while let Some((payer, item)) = queue::front(frame)? {
+        while let Some((payer, entry)) = queue::front(frame)? {
             queue::pop(frame, payer)?;
-            let (Item::Trigger(id) | Item::Request(id)) = item;
-            served.push(id.to::<u64>());
+            if let Entry::Item(Item::Trigger(id) | Item::Request(id)) = entry {
+                served.push(id.to::<u64>());
+            }
         }
         Ok(served)
     });
@@ -46,36 +51,73 @@ fn a_block_takes_a_bounded_number_of_stale_items_off_the_queue() {
     }
 }
 
+/// What is due at once is served payer by payer, though one of them has most of it and was there first.
+#[test]
+fn whoever_has_most_of_a_second_holds_nobody_up() {
+    let mut harness = harness();
+    let (_, now) = harness.block();
+    let turns = harness.as_protocol(THINGS_ADDRESS, |frame| {
+        for id in 0..3_000u64 {
+            wheel::put(frame, now, payer(1), Item::Request(U256::from(id)))?;
+        }
+        wheel::put(frame, now, payer(2), Item::Request(U256::from(3_000)))?;
+        wheel::put(frame, now - 1, payer(3), Item::Request(U256::from(3_001)))?;
+        promote(frame)?;
+        let mut turns = Vec::new();
+        for _ in 0..4 {
+            let Some((payer, entry)) = queue::front(frame)? else { break };
+            turns.push((payer, entry));
+            queue::rotate(frame, payer)?;
+        }
+        Ok(turns)
+    });
+    let turn = |who, time| (payer(who), Entry::Second(time));
+    assert_eq!(turns.unwrap(), [turn(3, now - 1), turn(1, now), turn(2, now), turn(3, now - 1)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn the_wheel_gives_the_earliest_first(
+    fn the_wheel_gives_the_earliest_second_and_its_payers_in_order(
         steps in prop::collection::vec(prop_oneof![
-            3 => prop_oneof![0u64..2_000, 1_699_999_000u64..1_700_001_000, 0..wheel::TIME_MAX + 1].prop_map(Some),
+            3 => (prop_oneof![0u64..2_000, 1_699_999_000u64..1_700_001_000, 0..wheel::TIME_MAX + 1], 0u8..3).prop_map(Some),
             2 => Just(None),
         ], 1..60),
     ) {
         let mut harness = harness();
-        let mut model: BTreeMap<u64, VecDeque<U256>> = BTreeMap::new();
+        let mut model: BTreeMap<u64, VecDeque<(u8, VecDeque<U256>)>> = BTreeMap::new();
         for (id, step) in (1u64..).zip(steps) {
+            // Puts an item, or takes the first payer with all that it has in that second.
             let found = harness.as_protocol(THINGS_ADDRESS, |frame| match step {
-                Some(time) => {
-                    wheel::put(frame, time, U256::from(id))?;
+                Some((time, who)) => {
+                    wheel::put(frame, time, payer(who), Item::Trigger(U256::from(id)))?;
                     Ok((wheel::first(frame)?, None))
                 }
                 None => {
-                    let first = wheel::first(frame)?;
-                    let taken = first.map(|time| wheel::take(frame, time)).transpose()?;
-                    Ok((wheel::first(frame)?, taken))
+                    let Some(time) = wheel::first(frame)? else { return Ok((None, None)) };
+                    let who = wheel::take(frame, time)?;
+                    let mut items = Vec::new();
+                    while let Some(Item::Trigger(id)) = wheel::item(frame, time, who)? {
+                        items.push(id);
+                        let others = wheel::drop_item(frame, time, who)?;
+                        assert_eq!(others, wheel::item(frame, time, who)?.is_some());
+                    }
+                    Ok((wheel::first(frame)?, Some((who, items))))
                 }
             }).unwrap();
             let mut taken = None;
             match step {
-                Some(time) => model.entry(time).or_default().push_back(U256::from(id)),
+                Some((time, who)) => {
+                    let bucket = model.entry(time).or_default();
+                    match bucket.iter_mut().find(|(known, _)| *known == who) {
+                        Some((_, items)) => items.push_back(U256::from(id)),
+                        None => bucket.push_back((who, VecDeque::from([U256::from(id)]))),
+                    }
+                }
                 None => {
                     if let Some(mut entry) = model.first_entry() {
-                        taken = entry.get_mut().pop_front();
+                        taken = entry.get_mut().pop_front().map(|(who, items)| (payer(who), Vec::from(items)));
                         if entry.get().is_empty() {
                             entry.remove();
                         }
@@ -120,7 +162,7 @@ proptest! {
                 (_, Some(_)) => ring.rotate_left(1),
                 _ => {}
             }
-            let expected = ring.front().map(|who| (payer(*who), Item::Trigger(items[who][0])));
+            let expected = ring.front().map(|who| (payer(*who), Entry::Item(Item::Trigger(items[who][0]))));
             prop_assert_eq!(front, expected);
         }
     }

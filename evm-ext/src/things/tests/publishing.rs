@@ -3,9 +3,13 @@ use super::{CONTRACT, Device, OWNER, RELAYER, harness, refusal, send};
 use crate::{
     precompiles::harness::START,
     semantics::abi::ISemantics,
-    things::{abi::IThings, is_due},
+    things::{
+        abi::IThings,
+        is_due,
+        signatures::{DeviceMessage, digest, domain},
+    },
 };
-use alloy_primitives::{B256, FixedBytes, I256, U256, keccak256};
+use alloy_primitives::{B256, FixedBytes, I256, U256, b256, hex, keccak256};
 use pervade_chainspec::params::{
     BATCH_MESSAGES_MAX, OBSERVED_AHEAD_MS_MAX, PAYLOAD_BYTES_MAX, SEMANTICS_ADDRESS, THINGS_ADDRESS,
 };
@@ -168,4 +172,26 @@ fn what_a_mapping_reads_is_kept_as_the_things_word_and_wakes_its_watchers() {
         ISemantics::latestCall { source: thing, subject: thing, model, property: keccak256("urn:temperature") };
     let latest = harness.send(OWNER, SEMANTICS_ADDRESS, U256::ZERO, &latest).unwrap();
     assert_eq!((latest.number, latest.exponent, latest.timeMs), (I256::try_from(301).unwrap(), -1, NOW_MS + 1));
+}
+
+/// The vector of `docs/devices.md`.
+#[test]
+fn a_device_signs_the_bytes_that_the_book_shows() {
+    let device = Device::new(7);
+    let signed = DeviceMessage {
+        thing: keccak256("urn:example:device:7"),
+        generation: 1,
+        sequence: 5,
+        observedAtMs: 1_700_000_000_000,
+        mappingId: B256::ZERO,
+        payloadHash: keccak256("21.5"),
+    };
+    let digest = digest(&signed, 1337);
+    assert_eq!(domain(1337).separator(), b256!("b969771ef068a515afaf8d572e42cb7e8cd0d6ccee996408ee372bd761f3a2a8"));
+    assert_eq!(digest, b256!("2aed3f621e4c3615e9173bc1c9dc1b9a730919d2c4daf6ed2a7c5da945c05409"));
+    let signature = hex!(
+        "b7f2e479885837080df06b9c0a19700a8a5ded4dff9525342d34708411d6c3b5"
+        "3fe49fbe40dd3ef33dabc307d77eb4576e0f8ff823e43ae056dc6e76f9aa3f6c1c"
+    );
+    assert_eq!(device.sign(digest)[..], signature);
 }

@@ -18,6 +18,7 @@ use pervade_chainspec::params::{
 };
 
 alloy_sol_types::sol! {
+    #[derive(Debug)]
     struct SignedAnswer {
         uint32 attempt;
         uint16 code;
@@ -28,12 +29,12 @@ alloy_sol_types::sol! {
     }
 }
 
-fn gateway(number: u8) -> PrivateKeySigner {
+pub(super) fn gateway(number: u8) -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&B256::repeat_byte(0x60 + number)).unwrap()
 }
 
 /// A device with so many gateways of its own, that the contract may read and command.
-fn prepared(gateways: u8) -> (Harness, Device) {
+pub(super) fn prepared(gateways: u8) -> (Harness, Device) {
     let (mut harness, device) = (harness(), Device::new(7));
     device.register(&mut harness);
     let thing = device.thing();
@@ -44,7 +45,7 @@ fn prepared(gateways: u8) -> (Harness, Device) {
     (harness, device)
 }
 
-fn read(device: &Device, agreement: Agreement) -> IThings::Request {
+pub(super) fn read(device: &Device, agreement: Agreement) -> IThings::Request {
     IThings::Request {
         thing: device.thing(),
         operation: Operation::ReadProperty,
@@ -55,7 +56,7 @@ fn read(device: &Device, agreement: Agreement) -> IThings::Request {
         minGateways: 4,
         deadline: START + 100,
         maxAttempts: 3,
-        maxResultBytes: 256,
+        maxResultBytes: 1_024,
         onResult: FixedBytes([1; 4]),
         onFailure: FixedBytes([2; 4]),
         callbackGas: 100_000,
@@ -63,11 +64,11 @@ fn read(device: &Device, agreement: Agreement) -> IThings::Request {
     }
 }
 
-fn ask(harness: &mut Harness, of: IThings::Request) -> Result<U256, Failure> {
+pub(super) fn ask(harness: &mut Harness, of: IThings::Request) -> Result<U256, Failure> {
     send(harness, CONTRACT, &IThings::requestCall { request_: of })
 }
 
-fn answer(signer: &PrivateKeySigner, id: U256, code: u16, result: &[u8]) -> SignedAnswer {
+pub(super) fn answer(signer: &PrivateKeySigner, id: U256, code: u16, result: &[u8]) -> SignedAnswer {
     let signed = Answer { requestId: id, attempt: 1, code, resultHash: keccak256(result), observedAtMs: START * 1_000 };
     let signature = signer.sign_hash_sync(&digest(&signed, CHAIN_ID)).unwrap();
     SignedAnswer {
@@ -80,7 +81,7 @@ fn answer(signer: &PrivateKeySigner, id: U256, code: u16, result: &[u8]) -> Sign
     }
 }
 
-fn report(
+pub(super) fn report(
     harness: &mut Harness,
     id: U256,
     code: u16,
@@ -92,13 +93,13 @@ fn report(
     send(harness, RELAYER, &call).map(|_| ())
 }
 
-fn status(harness: &mut Harness, id: U256) -> (Status, u16) {
+pub(super) fn status(harness: &mut Harness, id: U256) -> (Status, u16) {
     let status = send(harness, OTHER, &IThings::statusOfCall { requestId: id }).unwrap();
     (status.status, status.code)
 }
 
 /// Runs what is due as a block does; answers the calldata of the callbacks.
-fn due(harness: &mut Harness, succeeded: bool) -> Vec<Bytes> {
+pub(super) fn due(harness: &mut Harness, succeeded: bool) -> Vec<Bytes> {
     let items = harness.as_protocol_with_logs(THINGS_ADDRESS, |frame| {
         promote(frame)?;
         plan(frame, 1 << 40)
@@ -115,7 +116,7 @@ fn due(harness: &mut Harness, succeeded: bool) -> Vec<Bytes> {
     called
 }
 
-fn invalid_proof() -> Failure {
+pub(super) fn invalid_proof() -> Failure {
     use alloy_sol_types::SolError;
     Failure::Revert(IThings::InvalidProof {}.abi_encode().into())
 }

@@ -87,9 +87,8 @@ fn seen(subject: B256, number: i64, exponent: i8, time_ms: u64) -> Observation {
 }
 
 fn observe(harness: &mut Harness, thing: B256, observation: Observation) {
-    let time = observation.time_ms;
     let done = harness.as_protocol_with_logs(THINGS_ADDRESS, |frame| {
-        triggers::observe(frame, thing, time, std::slice::from_ref(&observation))
+        triggers::observe(frame, thing, std::slice::from_ref(&observation))
     });
     done.unwrap();
 }

@@ -33,14 +33,13 @@ pub(super) fn watchers_slot(frame: &mut Frame<'_>, thing: B256, (model, property
     frame.mapping(of_model, property)
 }
 
-/// A message of a thing was accepted.
-pub(in crate::things) fn observe(
-    frame: &mut Frame<'_>,
-    thing: B256,
-    observed_at_ms: u64,
-    observations: &[Observation],
-) -> Result<()> {
-    wake(frame, thing, ANY_KEY, |_, _| Ok(Some(((I256::ZERO, 0), observed_at_ms))))?;
+/// A message of a thing was accepted, whatever it says.
+pub(in crate::things) fn published(frame: &mut Frame<'_>, thing: B256, observed_at_ms: u64) -> Result<()> {
+    wake(frame, thing, ANY_KEY, |_, _| Ok(Some(((I256::ZERO, 0), observed_at_ms))))
+}
+
+/// A thing said something: in a message, or as the answer to a request.
+pub(in crate::things) fn observe(frame: &mut Frame<'_>, thing: B256, observations: &[Observation]) -> Result<()> {
     for seen in observations {
         let value = ((seen.number, seen.exponent), seen.time_ms);
         wake(frame, thing, (seen.model, seen.property), |frame, trigger| match trigger.kind() {

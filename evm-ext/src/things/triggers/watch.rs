@@ -10,7 +10,7 @@ use crate::{
     things::{
         Result, TRIGGER_COUNT,
         abi::IThings::{self, TriggerKind},
-        balances, custom,
+        balances, custom, quotas,
         registry::{Thing, WATCH_BIT},
         wheel,
     },
@@ -26,6 +26,7 @@ pub(in crate::things) fn watch(frame: &mut Frame<'_>, call: IThings::watchCall) 
         return Err(custom(&IThings::CallerIsNotContract {}));
     }
     balances::fund(frame, owner, frame.call().value)?;
+    quotas::check_permission(frame, owner)?;
     let of = call.trigger;
     check(frame, &of)?;
     let keys = wakers(&of);
