@@ -206,6 +206,22 @@ pub const REQUEST_SECONDS_MAX: u64 = 30 * 86_400;
 /// Gateways that a request may be served by: each one's signature is in the report.
 pub const REQUEST_GATEWAYS_MAX: usize = 64;
 
+// --- Canonical index ------------------------------------------------------------------------------------
+// Nobody votes on the index; but all nodes shall answer the same.
+
+/// Work that a transaction buys for each gas it used: reading what it says through the mappings that its contracts are bound to.
+/// A unit of work is about what a unit of gas buys of the precompile, so that reading a block takes a few times as long as
+/// executing a full one at most, whatever is bound.
+pub const CANONICAL_WORK_PER_GAS: u64 = 4;
+/// Work that each log of a bound contract has at least, whatever those before it in the same transaction took: nobody uses up
+/// what is needed to read another's log. A mapping of three rules fits.
+pub const CANONICAL_WORK_PER_LOG_MIN: u64 = 8_192;
+/// Work of keeping one observation in the index: some 300 bytes in four places.
+pub const CANONICAL_WORK_PER_OBSERVATION: u64 = 1_600;
+/// Gas of a transaction that buys the reading of another byte of mapping documents, beyond the largest one: a bound mapping may
+/// have to be compiled again.
+pub const CANONICAL_GAS_PER_PROGRAM_BYTE: u64 = 4;
+
 // --- Contract Database ----------------------------------------------------------------------------------
 
 /// A value of the Contract Database, bytes: the largest code of a contract (EIP-170), with which it shares its table.

@@ -35,6 +35,7 @@
 
 mod admission;
 mod call;
+pub mod canonical;
 mod code_cache;
 mod database;
 mod environment;
@@ -75,5 +76,6 @@ pub use executor::{BlockExecutor, BlockOutcome, TransactionError};
 pub use header::{check_transaction_form, is_merged_after, validate_block};
 pub use propose::{Proposal, ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
 pub use recover::{recover_block, recover_senders};
+pub use semantics::{StoredMapping, mapping};
 pub use state::{BlockState, StateError};
 pub use wide_price::{AdmittedTransaction, admit_encoded};

@@ -34,6 +34,7 @@ pub mod keys;
 pub mod ledger;
 pub mod logging;
 pub mod metrics;
+pub mod observer;
 pub mod pacing;
 pub mod producer;
 pub mod remote;

@@ -73,6 +73,8 @@ fn describe() {
     describe_counter!("pervade_transactions_untold_total", "Accepted transactions that could not be told to peers");
     describe_gauge!("pervade_txpool_pending", "Transactions that can be executed now");
     describe_gauge!("pervade_txpool_queued", "Transactions that wait behind a nonce gap");
+    describe_counter!("pervade_observations_total", "Canonical observations that this process has indexed");
+    describe_counter!("pervade_observations_unread_total", "Bound logs and calls that their mappings do not read");
     describe_gauge!("pervade_uptime_seconds", "Time since this node started");
     describe_gauge!("process_resident_memory_bytes", "Memory of this process");
     describe_gauge!("process_cpu_seconds_total", "User and system CPU time of this process");

@@ -15,6 +15,7 @@ use crate::{
     health::Health,
     ledger::Ledger,
     metrics::{self, MetricsSource},
+    observer::{Observer, ObserverThread},
     pacing::Pacing,
     producer::Producer,
     shutdown::Shutdown,
@@ -42,6 +43,8 @@ use tokio::{
 
 /// New heads that a slow subscriber may lag behind before it loses the oldest.
 const HEADS_KEPT: usize = 64;
+/// Blocks with their observations that a slow subscriber may lag behind before it loses its subscription.
+const OBSERVED_KEPT: usize = 64;
 /// Longest wait for requests under way when the node stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -104,6 +107,7 @@ pub struct Node {
     /// Gets what ended block production, or agreement.
     blocks: Option<oneshot::Receiver<Result<(), NodeError>>>,
     network: Option<NetworkHandle>,
+    observer: Option<ObserverThread>,
     temporary: Option<TempDir>,
 }
 
@@ -132,6 +136,7 @@ impl Node {
         let ledger = open_ledger(spec.clone(), storage.clone()).await?;
         let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;
         let heads = broadcast::Sender::new(HEADS_KEPT);
+        let observed = broadcast::Sender::new(OBSERVED_KEPT);
         let cluster = match &role {
             Role::Member { key } => {
                 let settings = cluster_settings(config, &datadir, key.clone())?;
@@ -142,10 +147,11 @@ impl Node {
         let view = cluster.as_ref().map(|cluster| cluster.view.clone());
         let health = Health::new(storage.clone(), shutdown.clone(), view.clone());
         let context = RpcContext {
-            spec,
+            spec: spec.clone(),
             storage: storage.clone(),
             pool: pool.clone(),
             heads: heads.clone(),
+            observed: observed.clone(),
             // On an imported chain they wait in the pool, checked like anywhere else.
             accepts_transactions: true,
             cluster: view.map(|view| view as Arc<dyn ClusterView>),
@@ -157,7 +163,7 @@ impl Node {
         let rpc = pervade_rpc::serve(config.rpc_config(), context)
             .await
             .map_err(|source| NodeError::Serve { what: addresses, source })?;
-        let source = MetricsSource { storage, pool: pool.clone(), health: health.clone(), started };
+        let source = MetricsSource { storage: storage.clone(), pool: pool.clone(), health: health.clone(), started };
         let (metrics, metrics_server) = match config.operator.metrics {
             Some(addr) => {
                 let (bound, server) = metrics::serve(addr, source, shutdown.clone()).await?;
@@ -181,9 +187,28 @@ impl Node {
             (_, Some(cluster)) => (Some(cluster.ended), Some(cluster.network)),
             (_, None) => (None, None),
         };
+        // Last: a node that does not start leaves no thread behind.
+        let observer = match Observer::is_of_use(&spec) {
+            true => Some(ObserverThread::start(spec, storage, observed, shutdown.clone())?),
+            false => None,
+        };
         health.set_serving();
         let (http, ws) = (rpc.http, rpc.ws);
-        Ok(Self { http, ws, metrics, ledger, pool, health, shutdown, rpc, metrics_server, blocks, network, temporary })
+        Ok(Self {
+            http,
+            ws,
+            metrics,
+            ledger,
+            pool,
+            health,
+            shutdown,
+            rpc,
+            metrics_server,
+            blocks,
+            network,
+            observer,
+            temporary,
+        })
     }
 
     /// Serves until the shutdown begins or something fails for good; then stops everything in order: block
@@ -241,8 +266,14 @@ impl Node {
             tracing::warn!("requests under way took too long: they are cut off");
         }
         drop(self.pool);
-        let ledger = self.ledger;
-        let synced = tokio::task::spawn_blocking(move || ledger.sync()).await;
+        let (ledger, observer) = (self.ledger, self.observer);
+        let ended = move || {
+            if let Some(observer) = observer {
+                observer.join();
+            }
+            ledger.sync()
+        };
+        let synced = tokio::task::spawn_blocking(ended).await;
         // After the database is closed.
         drop(self.temporary);
         synced.unwrap_or_else(|e| Err(NodeError::Stopped { part: "storage", reason: e.to_string() }))

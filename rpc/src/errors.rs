@@ -46,11 +46,13 @@ pub enum RpcError {
     /// Subscriptions need a WebSocket.
     #[error("notifications not supported")]
     NotificationsUnsupported,
-    /// `eth_subscribe` with a kind that does not exist.
-    #[error("no {kind:?} subscription in eth namespace")]
+    /// `eth_subscribe` or `pervade_subscribe` with a kind that does not exist.
+    #[error("no {kind:?} subscription in {namespace} namespace")]
     UnknownSubscription {
         /// As the client spelt it.
         kind: String,
+        /// Where it was looked for.
+        namespace: &'static str,
     },
     /// No block of this number.
     #[error("header not found")]
@@ -61,6 +63,9 @@ pub enum RpcError {
     /// A log query names a block that does not exist.
     #[error("unknown block")]
     UnknownBlock,
+    /// A query of observations while there is no index of them.
+    #[error("this node has no index of observations yet: it is built after a node's start, on chains with precompiles")]
+    NotIndexed,
     /// `eth_feeHistory` beyond the head.
     #[error("request beyond head block: requested {requested}, head {head}")]
     BeyondHead {

@@ -54,6 +54,12 @@ pub const FEE_HISTORY_PERCENTILES_MAX: usize = 100;
 pub const SLOTS_MAX: usize = 1_024;
 /// Rows in one answer about a table: values of 24 KiB each stay within the largest answer.
 pub const DATABASE_ROWS_MAX: usize = 128;
+/// Observations in one answer: each has a raw log or call of some kilobytes at most beside it.
+pub const OBSERVATIONS_MAX: usize = 256;
+/// Values of one criterion of a filter of observations: each is a place in the index that is read side by side with the others.
+pub const OBSERVATION_VALUES_MAX: usize = 64;
+/// How long a question waits for the index, which follows the head by milliseconds; then it is answered from what there is.
+pub const OBSERVATION_WAIT_MAX: Duration = Duration::from_secs(2);
 /// Accounts in the state overrides of one call, and slots of one of them.
 pub const OVERRIDES_MAX: usize = 4_096;
 /// How long `eth_sendRawTransactionSync` waits if the caller does not say.

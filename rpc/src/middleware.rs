@@ -19,7 +19,8 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::{Semaphore, TryAcquireError};
 
 /// Methods whose answers keep coming.
-const SUBSCRIPTION_METHODS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+const SUBSCRIPTION_METHODS: [&str; 4] =
+    ["eth_subscribe", "eth_unsubscribe", "pervade_subscribe", "pervade_unsubscribe"];
 
 /// Makes a [`CallService`] for each connection.
 #[derive(Clone)]

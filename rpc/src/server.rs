@@ -7,7 +7,9 @@ use crate::{
     http::{Access, AccessLayer, Probe, cors},
     limits::STOP_TIME_MAX,
     middleware::{CallLayer, Methods},
-    net, pervade, things, txpool, web3,
+    net, observations,
+    observations::ObservedBlock,
+    pervade, receipt_proof, subscribe, things, txpool, web3,
 };
 use jsonrpsee::{
     server::{
@@ -36,6 +38,8 @@ pub struct RpcContext {
     pub pool: TxPool,
     /// Every new head, in order, after it is durable.
     pub heads: broadcast::Sender<ExecutedBlock>,
+    /// Every new block with what it says, in order, after the canonical index has it.
+    pub observed: broadcast::Sender<Arc<ObservedBlock>>,
     /// This node hands transactions on to who makes blocks; else `eth_sendRawTransaction` is refused: the chain is read-only.
     pub accepts_transactions: bool,
     /// The network that this node is part of.
@@ -183,6 +187,9 @@ pub(crate) fn module(api: Arc<Api>) -> Result<Module, RegisterMethodError> {
     pervade::register(&mut module)?;
     database::register(&mut module)?;
     things::register(&mut module)?;
+    observations::register(&mut module)?;
+    receipt_proof::register(&mut module)?;
+    subscribe::register(&mut module)?;
     Ok(module)
 }
 

@@ -20,7 +20,7 @@ const OPERATIONS: [&str; 3] = ["readProperty", "writeProperty", "invokeAction"];
 /// Names of `IThings.Agreement`, in order.
 const AGREEMENTS: [&str; 5] = ["gateway", "identical", "median", "device", "attested"];
 /// Names of `IThings.Status`, in order.
-const STATUSES: [&str; 9] =
+pub(crate) const STATUSES: [&str; 9] =
     ["none", "pending", "queued", "settled", "fulfilled", "failed", "expired", "cancelled", "parked"];
 
 pub(crate) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
@@ -41,7 +41,7 @@ fn block(arguments: &Arguments<'_>, index: usize) -> Result<BlockId, RpcError> {
     Ok(arguments.optional(index)?.unwrap_or(BlockId::LATEST))
 }
 
-fn named(names: &[&'static str], index: u8) -> &'static str {
+pub(crate) fn named(names: &[&'static str], index: u8) -> &'static str {
     names.get(usize::from(index)).copied().unwrap_or("unknown")
 }
 

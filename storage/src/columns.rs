@@ -71,12 +71,18 @@ pub(crate) enum Column {
     ValidatorChanges,
     /// height and hash -> evidence against a validator
     Evidence,
+    /// block and ordinal -> canonical observation
+    Observations,
+    /// subject, source or property, block and ordinal -> nothing
+    ObservationIndex,
+    /// contract, event or function, block and log -> mapping
+    Bindings,
     /// markers
     Meta,
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Headers,
         Self::Bodies,
         Self::Transactions,
@@ -96,6 +102,9 @@ impl Column {
         Self::Certificates,
         Self::ValidatorChanges,
         Self::Evidence,
+        Self::Observations,
+        Self::ObservationIndex,
+        Self::Bindings,
         Self::Meta,
     ];
 
@@ -121,6 +130,9 @@ impl Column {
             Self::Certificates => "certificates",
             Self::ValidatorChanges => "validator_changes",
             Self::Evidence => "evidence",
+            Self::Observations => "observations",
+            Self::ObservationIndex => "observation_index",
+            Self::Bindings => "bindings",
             Self::Meta => "meta",
         }
     }
@@ -136,6 +148,7 @@ impl Column {
                 | Self::Certificates
                 | Self::ValidatorChanges
                 | Self::Evidence
+                | Self::Bindings
                 | Self::Meta
         )
     }
@@ -158,7 +171,16 @@ impl Column {
 
     /// Columns whose keys are asked for one by one, often in vain.
     const fn has_bloom(self) -> bool {
-        !matches!(self, Self::LogIndex | Self::History | Self::HistoryIndex | Self::ValidatorChanges | Self::Evidence)
+        !matches!(
+            self,
+            Self::LogIndex
+                | Self::History
+                | Self::HistoryIndex
+                | Self::ValidatorChanges
+                | Self::Evidence
+                | Self::ObservationIndex
+                | Self::Bindings
+        )
     }
 
     pub(crate) fn options(self, cache: &Cache) -> Options {

@@ -127,6 +127,7 @@ fn commit(store: &Store, executed: ExecutedBlock, seal: &Seal, sync: bool) -> Re
         let mut tip = store.tip.write();
         *tip = Arc::new(tip.with_state(executed.block.clone(), executed.state.clone()));
     }
+    store.heads.set(number);
     store.queue.push(executed.state.clone());
     committing.subscribers.retain(|subscriber| match subscriber.try_send(executed.clone()) {
         Ok(()) => true,

@@ -13,6 +13,9 @@
 //!                                      lookups, log_index,   ────────┘ bounded queue
 //!                                      certificates, marker "head"
 //! ```
+//! Beside the chain stands the canonical index (`observations`): what blocks say, written after them by whoever interprets
+//! them.
+//!
 //!
 //! What holds at any moment:
 //! - A block is durable before it is visible. Nothing that was visible is lost by a crash or a power loss.
@@ -35,6 +38,7 @@
 )]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod bell;
 mod block;
 mod blocks;
 mod changes;
@@ -50,6 +54,7 @@ mod log_index;
 mod maintenance;
 mod memory_disk;
 mod node_cache;
+mod observations;
 mod open;
 mod options;
 mod overlay;
@@ -74,6 +79,10 @@ pub use content::FreedContent;
 pub use error::StorageError;
 pub use maintenance::{CheckProgress, CheckReport, CheckStage, ColumnStats, ContentReport, DatabaseStats, PruneReport};
 pub use memory_disk::MemoryDisk;
+pub use observations::{
+    BindingChange, BlockObservations, OBSERVATION_STEPS_MAX, ObservationFilter, ObservationPage, ObservationPosition,
+    ObservationRecord, Origin,
+};
 pub use options::{
     BLOCK_CACHE_BYTES_DEFAULT, HISTORY_BLOCKS_DEFAULT, HistoryMode, NODE_CACHE_BYTES_DEFAULT, OPEN_FILES_MAX_DEFAULT,
     StorageOptions,

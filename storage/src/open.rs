@@ -78,6 +78,8 @@ fn load(
     noted: Option<(u64, B256)>,
 ) -> Result<Store, StorageError> {
     let (head, state, first_state) = read_markers(&database)?;
+    let optional = |key| database.get(Column::Meta, key)?.map(|record| meta::decode_u64(&record)).transpose();
+    let (observed, first_observed) = (optional(meta::OBSERVED)?, optional(meta::FIRST_OBSERVED)?);
     let in_files = !options.read_only && database.rocks().is_some();
     let notes = if in_files { HeadNotes::File(Witness::open(dir)?) } else { HeadNotes::Nowhere };
     check_witness(&database, head.0, noted)?;
@@ -86,7 +88,8 @@ fn load(
         let reason = format!("the head is block {} {}, its header has {}", head.0, head.1, tip.head.hash);
         return Err(StorageError::Damaged { column: Column::Headers.name(), reason });
     }
-    let markers = Markers { genesis_hash: spec.genesis_hash(), state, first_state };
+    let genesis_hash = spec.genesis_hash();
+    let markers = Markers { genesis_hash, state, first_state, observed, first_observed };
     let store = Store::new(dir.into(), options, database, markers, tip, notes);
     raise_first_state(&store, state);
     Ok(store)
@@ -164,7 +167,8 @@ fn read_genesis(database: &Database, dir: &Path) -> Result<Option<B256>, Storage
     record.map(|record| meta::decode_hash(&record)).transpose()
 }
 
-/// Brings a directory of an older format up to date. Formats 2 and 3 only add columns, which opening has made.
+/// Brings a directory of an older format up to date. Formats 2 and 3 only add columns, which opening has made; the index of
+/// observations is built by the node.
 fn upgrade(database: &Database, dir: &Path, found: u32) -> Result<(), StorageError> {
     if database.is_read_only() {
         return Err(StorageError::OlderFormat { path: dir.into(), found, supported: FORMAT_VERSION });

@@ -1,10 +1,12 @@
 //! [`Store`]: what the handle, the views and the background writer of one data directory share.
 use crate::{
     ExecutedBlock, StorageError, StorageOptions,
+    bell::Bell,
     codec::{block::decode_header_prefix, key::block_key},
     columns::Column,
     database::Database,
     node_cache::NodeCache,
+    observations::ObservationsState,
     overlay::Tip,
     recent::RecentBlocks,
     witness::HeadNotes,
@@ -44,6 +46,9 @@ pub(crate) struct Store {
     pub(crate) unwinds: AtomicU64,
     pub(crate) codes: Mutex<LruMap<B256, Bytes, ByLength>>,
     pub(crate) nodes: NodeCache,
+    /// Number of the head, for those that wait for blocks.
+    pub(crate) heads: Bell,
+    pub(crate) observations: ObservationsState,
 }
 
 /// What only one thread at a time may touch.
@@ -58,6 +63,10 @@ pub(crate) struct Markers {
     /// Block whose state is written.
     pub(crate) state: u64,
     pub(crate) first_state: u64,
+    /// See [`crate::codec::meta`].
+    pub(crate) observed: Option<u64>,
+    /// See [`crate::codec::meta`].
+    pub(crate) first_observed: Option<u64>,
 }
 
 impl Store {
@@ -71,6 +80,8 @@ impl Store {
     ) -> Self {
         Self {
             nodes: NodeCache::new(options.node_cache_bytes),
+            heads: Bell::new(tip.head.number()),
+            observations: ObservationsState::new(markers.observed, markers.first_observed),
             dir,
             options,
             genesis_hash: markers.genesis_hash,

@@ -10,7 +10,7 @@ use crate::{
     columns::Column,
     commit::note,
     database::{Batch, Database},
-    history, log_index,
+    history, log_index, observations,
     open::read_tip,
     store::Store,
 };
@@ -53,6 +53,7 @@ impl Storage {
 
 fn unwind(store: &Store, number: u64, head: u64) -> Result<(), StorageError> {
     let database = &store.database;
+    observations::unwind(store, number)?;
     for block in (number.saturating_add(1)..=head).rev() {
         let mut batch = database.batch();
         history::revert_block(database, &mut batch, block)?;
@@ -65,6 +66,7 @@ fn unwind(store: &Store, number: u64, head: u64) -> Result<(), StorageError> {
     store.recent.truncate(number);
     let tip = read_tip(database, number, number)?;
     *store.tip.write() = Arc::new(tip);
+    store.heads.set(number);
     store.writing_to.store(number, Ordering::SeqCst);
     Ok(())
 }

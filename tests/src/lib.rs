@@ -8,6 +8,7 @@
 //!   bin/sim.rs, tests/sim.rs ──► sim    (clusters in one thread, with everything that can go wrong)
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
 //!   bin/iot-tests.rs         ──► iot       (others' tests of signatures, tokens and content, in process)
+//!   tests/journey            ──► journey   (what devices and contracts mean: one form, traced; in process)
 //! ```
 //!
 //! The others drive the binary from outside, as an operator or a wallet would. They take it from `PERVADE_BIN`, or from
@@ -18,6 +19,7 @@ pub mod crash;
 pub mod ef;
 pub mod harness;
 pub mod iot;
+pub mod journey;
 pub mod load;
 pub mod powerloss;
 pub mod sim;

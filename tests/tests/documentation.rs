@@ -127,6 +127,21 @@ fn until_quote(text: &str) -> String {
 }
 
 #[test]
+fn the_openrpc_document_has_every_method_of_our_own() {
+    let document: serde_json::Value =
+        serde_json::from_str(&read("docs/openrpc.json")).expect("docs/openrpc.json is JSON");
+    let methods = document["methods"].as_array().expect("a list of methods");
+    let documented = methods.iter().map(|method| method["name"].as_str().expect("a name").to_owned()).collect();
+    let mut real = quoted(&source("rpc"), "pervade_");
+    // What notifications are called, and metrics.
+    real.retain(|name| name != "pervade_subscription" && !name.starts_with("pervade_rpc_"));
+    assert_same(&documented, &real, "docs/openrpc.json");
+    for method in methods {
+        assert!(read("docs/json-rpc.md").contains(method["name"].as_str().expect("a name")), "{}", method["name"]);
+    }
+}
+
+#[test]
 fn the_methods_are_those_of_the_program() {
     let source = source("rpc");
     let text = read("docs/json-rpc.md");

@@ -89,7 +89,7 @@ pub(super) fn load(frame: &mut Frame<'_>, id: B256) -> Result<Loaded, Precompile
             mapping
         }
     };
-    Ok(Loaded { id, model: model_id, mapping })
+    Ok(Loaded { id, model: model_id, mapping, program_bytes: program.len() })
 }
 
 /// A mapping that is ready to run.
@@ -97,6 +97,7 @@ pub(super) struct Loaded {
     pub(super) id: B256,
     pub(super) model: B256,
     pub(super) mapping: Arc<Mapping>,
+    pub(super) program_bytes: usize,
 }
 
 fn document(frame: &mut Frame<'_>, id: B256) -> Result<Document, PrecompileError> {

@@ -26,10 +26,12 @@ mod errors;
 mod mappings;
 mod models;
 mod observations;
+mod questions;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use answers::{Reader, encode, is_defined};
+pub use questions::{StoredMapping, mapping};
 
 use crate::precompiles::{Access, Frame, Precompile, PrecompileError};
 use alloy_primitives::{B256, Bytes, U256};

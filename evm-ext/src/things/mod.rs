@@ -28,6 +28,7 @@
 //! ```
 mod balances;
 mod description;
+mod events;
 mod geodesy;
 mod messages;
 mod observations;
@@ -44,6 +45,7 @@ mod triggers;
 mod wheel;
 
 pub use description::check as check_description;
+pub use events::{RequestEvent, request_event};
 pub use questions::{RequestRecord, ThingRecord, next_due_time, request, requests, thing};
 pub use requests::ContentRange;
 pub use signatures::{Answer, Custody, DeviceMessage, Fetch, Register, digest, domain};

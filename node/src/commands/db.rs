@@ -1,6 +1,6 @@
-//! `pervade db`: looks into a data directory, checks it, and prunes its history.
+//! `pervade db`: looks into a data directory, checks it, prunes its history, and builds its index anew.
 use super::DataDirArgs;
-use crate::{NodeError, ledger::Ledger};
+use crate::{NodeError, ledger::Ledger, observer::Observer};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use pervade_chainspec::ChainSpec;
@@ -8,10 +8,13 @@ use pervade_storage::{CheckProgress, CheckStage, Storage, StorageOptions};
 use std::{
     io::{self, IsTerminal},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 /// Bytes of a mebibyte.
 const MEBIBYTE: f64 = 1_048_576.0;
+/// Time between two lines about progress where there is no terminal.
+const LOG_PERIOD: Duration = Duration::from_secs(1);
 
 /// What to do with a data directory.
 #[derive(Debug, Subcommand)]
@@ -22,6 +25,8 @@ pub enum DbCommand {
     Check(CheckArgs),
     /// Cuts the history of the state, and gives its space back
     Prune(PruneArgs),
+    /// Builds the index of observations anew from the stored blocks
+    Reindex(DataDirArgs),
 }
 
 /// Arguments of `pervade db check`.
@@ -55,6 +60,7 @@ pub fn run(command: &DbCommand) -> Result<(), NodeError> {
         DbCommand::Stats(args) => stats(args),
         DbCommand::Check(args) => check(args),
         DbCommand::Prune(args) => prune(args),
+        DbCommand::Reindex(args) => reindex(args),
     }
 }
 
@@ -135,5 +141,45 @@ fn prune(args: &PruneArgs) -> Result<(), NodeError> {
         report.first_state, report.first_state_before
     );
     println!("{} long values of precompiles were freed, {} bytes", report.freed.records, report.freed.bytes);
+    Ok(())
+}
+
+/// What is interrupted goes on when a node is started, and begins anew when this is run again.
+fn reindex(args: &DataDirArgs) -> Result<(), NodeError> {
+    let (spec, storage) = open(args, false)?;
+    if !Observer::is_of_use(&spec) {
+        let reason = "it is no Pervade network: there is nothing to index".to_owned();
+        return Err(NodeError::Chain { reason });
+    }
+    let ledger = Ledger::open(spec.clone(), storage)?;
+    let storage = ledger.storage();
+    storage.clear_observations()?;
+    let mut observer = Observer::new(spec, storage.clone());
+    observer.prepare()?;
+    let (first, last) = (storage.first_observed(), ledger.head().number());
+    let bar = io::stderr().is_terminal().then(|| {
+        let style = ProgressStyle::with_template("blocks {bar:40} {pos}/{len} {eta}");
+        ProgressBar::new((last + 1).saturating_sub(first))
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    });
+    let (mut blocks, mut observations) = (0u64, 0usize);
+    let mut logged = Instant::now();
+    while let Some(observed) = observer.advance()? {
+        blocks += 1;
+        observations += observed.observations.len();
+        match &bar {
+            Some(bar) => bar.set_position(blocks),
+            None if logged.elapsed() >= LOG_PERIOD => {
+                logged = Instant::now();
+                tracing::info!(height = observed.number, last, observations, "indexing");
+            }
+            None => {}
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    ledger.sync()?;
+    println!("indexed {observations} observations of {blocks} blocks, {first} to {last}");
     Ok(())
 }

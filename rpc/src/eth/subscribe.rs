@@ -1,7 +1,4 @@
 //! `eth_subscribe`: new heads, logs and pooled transactions over a WebSocket.
-//!
-//! Every subscription is one task between a bounded feed and the connection's bounded queue. A reader that leaves the
-//! queue full for [`crate::limits::WS_SEND_TIME_MAX`], or that falls behind the feed, loses the subscription, not this node its memory.
 use super::{
     log_query::{Blocks, LogArguments, LogQuery},
     logs::{log_json, matching},
@@ -11,16 +8,16 @@ use crate::{
     api::{Api, Json, Module, json},
     convert::{HeaderJson, TransactionJson},
     params::{Arguments, Text},
+    subscription::{End, Lag, Out, ended, serve},
 };
 use jsonrpsee::{
-    PendingSubscriptionSink, SubscriptionSink,
+    PendingSubscriptionSink,
     server::RegisterMethodError,
     types::{ErrorObjectOwned, Params},
 };
 use pervade_storage::ExecutedBlock;
 use pervade_txpool::PooledTransaction;
-use std::{sync::Arc, time::Duration};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use std::sync::Arc;
 
 pub(super) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     module
@@ -54,7 +51,7 @@ fn kind(params: &Params<'_>) -> Result<Kind, RpcError> {
         }
         "newPendingTransactions" => Kind::Transactions { full: arguments.optional(1)?.unwrap_or(false) },
         "syncing" => Kind::Syncing,
-        _ => return Err(RpcError::UnknownSubscription { kind: kind.into_owned() }),
+        _ => return Err(RpcError::UnknownSubscription { kind: kind.into_owned(), namespace: "eth" }),
     })
 }
 
@@ -92,60 +89,7 @@ async fn subscribe(params: Params<'static>, pending: PendingSubscriptionSink, ap
             End::Closed
         }
     };
-    if let End::TooSlow = end {
-        tracing::warn!(connection = sink.connection_id().0, "subscription dropped: its reader is too slow");
-    }
-}
-
-/// Why a subscription ended.
-enum End {
-    /// The client went away or unsubscribed, or the node stops.
-    Closed,
-    /// The client did not keep up.
-    TooSlow,
-}
-
-/// What it means to fall behind a feed.
-enum Lag {
-    /// A missing head would be taken for a chain without it.
-    Ends,
-    /// Nobody counts on seeing every pooled transaction.
-    Skips,
-}
-
-/// Messages to send.
-type Out = Vec<Json>;
-
-async fn serve<T: Clone + Send + 'static>(
-    sink: &SubscriptionSink,
-    time_max: Duration,
-    mut feed: Receiver<T>,
-    lag: Lag,
-    messages: impl Fn(&T, &mut Out) -> Result<(), RpcError>,
-) -> End {
-    let mut out = Out::new();
-    loop {
-        let item = tokio::select! {
-            () = sink.closed() => return End::Closed,
-            item = feed.recv() => match item {
-                Ok(item) => item,
-                Err(RecvError::Lagged(_)) => match lag {
-                    Lag::Ends => return End::TooSlow,
-                    Lag::Skips => continue,
-                },
-                Err(RecvError::Closed) => return End::Closed,
-            },
-        };
-        if messages(&item, &mut out).is_err() {
-            return End::Closed;
-        }
-        drop(item);
-        for message in out.drain(..) {
-            if sink.send_timeout(message, time_max).await.is_err() {
-                return if sink.is_closed() { End::Closed } else { End::TooSlow };
-            }
-        }
-    }
+    ended(&sink, &end);
 }
 
 fn header(head: &ExecutedBlock) -> Result<Json, RpcError> {

@@ -61,6 +61,7 @@ async fn a_namespace_that_does_not_exist_is_a_configuration_error() {
         storage: node.storage.clone(),
         pool: node.pool.clone(),
         heads: node.heads.clone(),
+        observed: node.observed.clone(),
         accepts_transactions: true,
         cluster: None,
         client_version: String::new(),

@@ -8,7 +8,7 @@ use alloy_signer_local::PrivateKeySigner;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use pervade_chainspec::ChainSpec;
 use pervade_evm_ext::{ProposalAttributes, propose_block};
-use pervade_rpc::{RpcConfig, RpcContext, RpcHandle, RpcLimits, serve};
+use pervade_rpc::{ObservedBlock, RpcConfig, RpcContext, RpcHandle, RpcLimits, serve};
 use pervade_storage::{ExecutedBlock, Storage, StorageOptions, Transaction};
 use pervade_txpool::{PoolConfig, TxPool};
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ pub struct Node {
     pub storage: Storage,
     pub pool: TxPool,
     pub heads: broadcast::Sender<ExecutedBlock>,
+    pub observed: broadcast::Sender<Arc<ObservedBlock>>,
     pub rpc: RpcHandle,
     pub signer: PrivateKeySigner,
     pub url: String,
@@ -67,11 +68,13 @@ impl Node {
         let pool =
             TxPool::open(&dir.path().join("pool"), spec.clone(), storage.clone(), PoolConfig::default()).unwrap();
         let heads = broadcast::Sender::new(16);
+        let observed = broadcast::Sender::new(16);
         let mut context = RpcContext {
             spec: spec.clone(),
             storage: storage.clone(),
             pool: pool.clone(),
             heads: heads.clone(),
+            observed: observed.clone(),
             accepts_transactions: true,
             cluster: None,
             client_version: "Pervade/test".into(),
@@ -81,7 +84,7 @@ impl Node {
         change(&mut context);
         let rpc = serve(config, context).await.unwrap();
         let url = format!("http://{}", rpc.http.or(rpc.ws).unwrap());
-        Self { spec, storage, pool, heads, rpc, signer, url, client: reqwest::Client::new(), _dir: dir }
+        Self { spec, storage, pool, heads, observed, rpc, signer, url, client: reqwest::Client::new(), _dir: dir }
     }
 
     /// Makes a block of all that the pool offers.

@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod harness;
 mod limits;
+mod observations;
 mod reads;
 mod submit;
 mod subscriptions;

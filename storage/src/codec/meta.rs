@@ -7,6 +7,8 @@
 //! | `head` | be8 number, 32 bytes hash of the newest block |
 //! | `state` | be8 number of the block whose state the flat tables and tries hold |
 //! | `first_state` | be8 number of the first block whose state can be read |
+//! | `observed` | be8 number of the next block that the canonical index lacks; absent: there is no index |
+//! | `first_observed` | be8 number of the first block whose observations are kept |
 use super::Cursor;
 use crate::StorageError;
 use alloy_primitives::B256;
@@ -16,6 +18,8 @@ pub(crate) const GENESIS: &[u8] = b"genesis";
 pub(crate) const HEAD: &[u8] = b"head";
 pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const FIRST_STATE: &[u8] = b"first_state";
+pub(crate) const OBSERVED: &[u8] = b"observed";
+pub(crate) const FIRST_OBSERVED: &[u8] = b"first_observed";
 
 pub(crate) fn encode_head(number: u64, hash: &B256) -> [u8; 40] {
     let mut bytes = [0; 40];

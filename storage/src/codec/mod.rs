@@ -6,6 +6,7 @@ pub(crate) mod block;
 pub(crate) mod chunk;
 pub(crate) mod key;
 pub(crate) mod meta;
+pub(crate) mod observation;
 
 use crate::StorageError;
 
@@ -14,7 +15,8 @@ use crate::StorageError;
 /// 1: the first.
 /// 2: adds the columns `certificates`, `validator_changes` and `evidence`; a directory of format 1 becomes one of format 2
 /// when it is opened for writing.
-/// 3: adds the columns `content` and `content_refs`; likewise. What precompiles kept before stays among the code.
+/// 3: adds the columns `observations`, `observation_index`, `bindings`, `content` and `content_refs`; a directory of an older
+/// format becomes one of format 3 when it is opened for writing. What precompiles kept before stays among the code.
 pub const FORMAT_VERSION: u32 = 3;
 
 /// Takes a record apart, front to back.

@@ -4,7 +4,7 @@ use crate::{
     codec::{key::block_key, meta},
     columns::Column,
     database::handle,
-    history,
+    history, observations,
 };
 use std::sync::atomic::Ordering;
 
@@ -23,7 +23,8 @@ pub struct PruneReport {
 }
 
 impl Storage {
-    /// Keeps the state of the latest `blocks` blocks only (at least one), and gives the space back to the disk.
+    /// Keeps the state and the observations of the latest `blocks` blocks only (at least one), and gives the space back to
+    /// the disk.
     ///
     /// # Errors
     /// [`StorageError::ReadOnly`]; a write failed, which is fatal.
@@ -51,8 +52,17 @@ impl Storage {
                 break;
             }
         }
+        observations::prune_to(store, first_state)?;
         if let Some(rocks) = store.database.rocks() {
-            for column in [Column::History, Column::HistoryIndex, Column::Content, Column::ContentRefs] {
+            let emptied = [
+                Column::History,
+                Column::HistoryIndex,
+                Column::Content,
+                Column::ContentRefs,
+                Column::Observations,
+                Column::ObservationIndex,
+            ];
+            for column in emptied {
                 rocks.compact_range_cf(handle(rocks, column)?, None::<&[u8]>, None::<&[u8]>);
             }
         }

@@ -8,6 +8,7 @@ mod damage;
 mod logs;
 mod memory;
 mod model;
+mod observations;
 mod opening;
 mod reading;
 mod recovery;

@@ -28,7 +28,7 @@ fn keys(chain: &Chain, column: &str) -> usize {
 fn statistics_name_every_column_and_the_markers() {
     let chain = chain(3);
     let stats = chain.storage().stats().unwrap();
-    assert_eq!(stats.columns.len(), 20);
+    assert_eq!(stats.columns.len(), 23);
     assert_eq!((stats.head.0, stats.state, stats.first_state), (3, 3, 0));
     let headers = stats.columns.iter().find(|column| column.name == "headers").unwrap();
     assert_eq!(headers.keys_estimate, 4);

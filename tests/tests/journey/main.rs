@@ -1,0 +1,5 @@
+//! What devices and contracts of different makers mean, in one form, traced.
+mod look_alike;
+mod manufacturing;
+mod parties;
+mod supply_chain;
