@@ -78,7 +78,13 @@ async fn four_validators_agree_survive_a_kill_and_take_a_follower_along() {
 
 const THINGS: &str = "0x0000000000000000000000000000000000007101";
 
-/// The same with an ether, deployed: its address, once it is there.
+/// Code of a contract that calls Things with its own calldata and all its ether, and answers or reverts as that does:
+/// CALLDATACOPY(0, 0, size); CALL(gas, things, SELFBALANCE, 0, size, 0, 0); RETURNDATACOPY(0, 0, size); RETURN or REVERT.
+const FORWARDER: [u8; 46] = hex!(
+    "365f5f37" "5f5f365f47730000000000000000000000000000000000007101" "5af1" "3d5f5f3e" "602a57" "3d5ffd" "5b3d5ff3"
+);
+
+/// A [`FORWARDER`] with an ether, deployed: its address, once it is there.
 async fn forwarder(node: &RunningNode, nonce: u64) -> Address {
     let (owner, ether, fees) = (dev_account(0), U256::from(10).pow(U256::from(18)), Fees::default());
     let address = owner.address().create(nonce + 1);
