@@ -3,6 +3,7 @@ use alloy_primitives::B256;
 use pervade_chainspec::ChainSpecError;
 use pervade_consensus::ConsensusError;
 use pervade_evm_ext::BlockError;
+use pervade_gateway::GatewayError;
 use pervade_p2p::NetworkError;
 use pervade_storage::StorageError;
 use pervade_txpool::PoolError;
@@ -121,6 +122,9 @@ pub enum NodeError {
     /// The files of agreement cannot be used, or a key or set is wrong.
     #[error("consensus: {0}")]
     Consensus(Box<ConsensusError>),
+    /// The gateway's configuration cannot be used.
+    #[error("gateway: {0}")]
+    Gateway(Box<GatewayError>),
     /// Another node does not answer as it should.
     #[error("{url}: {reason}")]
     Remote {

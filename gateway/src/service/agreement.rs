@@ -1,5 +1,8 @@
 //! What the words of a request's gateways come to, by the rules that the chain checks a report by.
-use super::{chain::Agreement, word::Word};
+use super::{
+    chain::{Agreement, semantics_abi::ISemantics},
+    word::Word,
+};
 use alloy_primitives::{Address, B256, Bytes, I256};
 use alloy_sol_types::{SolType, SolValue, abi::AbiDecoderConfig, sol_data};
 use num_bigint::BigInt;
@@ -38,15 +41,21 @@ fn suffice(count: usize, of: usize) -> bool {
     count.saturating_mul(3) > of.saturating_mul(2)
 }
 
-/// Judges the words of a request that this many gateways serve. `relayer` gets the relayer's part of the fee.
-pub(crate) fn judge(agreement: Agreement, gateways: usize, words: &Words, relayer: Address) -> Standing {
+/// Judges the words of a request that this many gateways serve, and whose answers are read through a mapping or not.
+/// `relayer` gets the relayer's part of the fee.
+pub(crate) fn judge(
+    (agreement, mapped): (Agreement, bool),
+    gateways: usize,
+    words: &Words,
+    relayer: Address,
+) -> Standing {
     match agreement {
         Agreement::Gateway => match words.values().next() {
             Some(word) => Standing::Settled(settlement([word].into_iter(), word.code, word.result.clone(), relayer)),
             None => Standing::Open,
         },
         Agreement::Identical => judge_identical(gateways, words, relayer),
-        Agreement::Median => judge_median(gateways, words, relayer),
+        Agreement::Median => judge_median(gateways, words, mapped, relayer),
         // The thing's own word counts, which is no gateway's.
         Agreement::Device | Agreement::Attested => Standing::Open,
     }
@@ -97,18 +106,18 @@ fn largest<'w>(groups: &BTreeMap<(u16, B256), Vec<&'w Word>>, gateways: usize, s
     }
 }
 
-fn judge_median(gateways: usize, words: &Words, relayer: Address) -> Standing {
+fn judge_median(gateways: usize, words: &Words, mapped: bool, relayer: Address) -> Standing {
     let mut groups: BTreeMap<(u16, B256), Vec<&Word>> = BTreeMap::new();
     for word in words.values() {
         // Numbers differ; a word that is no number would spoil the proof of the others.
         let hash = if word.code == 0 { B256::ZERO } else { word.result_hash() };
-        if word.code != 0 || decimal(&word.result).is_some() {
+        if word.code != 0 || decimal(&word.result, mapped).is_some() {
             groups.entry((word.code, hash)).or_default().push(word);
         }
     }
     let spoken = groups.values().map(Vec::len).sum();
     match largest(&groups, gateways, spoken) {
-        Largest::Suffices(group) if group.first().is_some_and(|word| word.code == 0) => match median(&group) {
+        Largest::Suffices(group) if group.first().is_some_and(|word| word.code == 0) => match median(&group, mapped) {
             Some(result) => {
                 let proof = proof(group.into_iter(), true, relayer);
                 Standing::Settled(Settlement { code: 0, result, proof })
@@ -128,8 +137,8 @@ fn judge_median(gateways: usize, words: &Words, relayer: Address) -> Standing {
 }
 
 /// The lower median by value; of several ways to write one value the bytes decide.
-fn median(words: &[&Word]) -> Option<Bytes> {
-    let numbers: Vec<_> = words.iter().map(|word| Some((decimal(&word.result)?, &word.result))).collect::<Option<_>>()?;
+fn median(words: &[&Word], mapped: bool) -> Option<Bytes> {
+    let numbers: Vec<_> = words.iter().map(|word| Some((decimal(&word.result, mapped)?, &word.result))).collect::<Option<_>>()?;
     let smallest = numbers.iter().map(|((_, exponent), _)| *exponent).min()?;
     let mut sorted: Vec<_> = numbers.into_iter().map(|(value, bytes)| (at_exponent(value, smallest), bytes)).collect();
     sorted.sort();
@@ -137,7 +146,13 @@ fn median(words: &[&Word]) -> Option<Bytes> {
     sorted.get(lower).map(|(_, bytes)| (*bytes).clone())
 }
 
-fn decimal(result: &[u8]) -> Option<(I256, i8)> {
+/// The number that a gateway says: bare, or as the only observation that a mapping reads.
+fn decimal(result: &[u8], mapped: bool) -> Option<(I256, i8)> {
+    if mapped {
+        let observations = <Vec<ISemantics::Observation>>::abi_decode(result).ok()?;
+        let [only] = observations.as_slice() else { return None };
+        return (only.kind == ISemantics::ValueKind::Number).then_some((only.number, only.exponent));
+    }
     let config = AbiDecoderConfig::new().strict(true);
     <(sol_data::Int<256>, sol_data::Int<8>)>::abi_decode_params_with_config(result, config).ok()
 }
@@ -187,7 +202,7 @@ mod tests {
 
     #[test]
     fn identical_needs_more_than_two_thirds_of_all_not_of_those_who_spoke() {
-        let judge = |gateways, said: &[(u16, &[u8])]| judge(Agreement::Identical, gateways, &words(said), RELAYER);
+        let judge = |gateways, said: &[(u16, &[u8])]| judge((Agreement::Identical, false), gateways, &words(said), RELAYER);
         assert_eq!(judge(4, &[(0, b"a"), (0, b"a")]), Standing::Open);
         assert_eq!(judge(3, &[(0, b"a"), (0, b"a")]), Standing::Open);
         let agreed = settled(judge(4, &[(0, b"a"), (0, b"a"), (0, b"a")]));
@@ -196,7 +211,7 @@ mod tests {
 
     #[test]
     fn one_lying_gateway_of_four_changes_nothing_and_two_make_agreement_impossible() {
-        let judge = |said: &[(u16, &[u8])]| judge(Agreement::Identical, 4, &words(said), RELAYER);
+        let judge = |said: &[(u16, &[u8])]| judge((Agreement::Identical, false), 4, &words(said), RELAYER);
         let agreed = settled(judge(&[(0, b"a"), (0, b"lie"), (0, b"a"), (0, b"a")]));
         assert_eq!((agreed.code, &agreed.result[..], answers(&agreed).len()), (0, &b"a"[..], 3));
         match judge(&[(0, b"a"), (0, b"lie"), (0, b"a"), (3, b"")]) {
@@ -210,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_common_failure_is_agreed_upon_like_a_result() {
-        let report = settled(judge(Agreement::Identical, 4, &words(&[(3, b""), (3, b""), (3, b"")]), RELAYER));
+        let report = settled(judge((Agreement::Identical, false), 4, &words(&[(3, b""), (3, b""), (3, b"")]), RELAYER));
         assert_eq!((report.code, report.result.len()), (3, 0));
     }
 
@@ -218,7 +233,7 @@ mod tests {
     fn the_median_is_the_lower_one_by_value_whatever_the_exponents() {
         let said: Vec<_> = [(25, -1), (3, 0), (2, 0), (1_000, -3)].map(|(n, e)| number(n, e)).to_vec();
         let said: Vec<(u16, &[u8])> = said.iter().map(|bytes| (0, bytes.as_slice())).collect();
-        let report = settled(judge(Agreement::Median, 4, &words(&said), RELAYER));
+        let report = settled(judge((Agreement::Median, false), 4, &words(&said), RELAYER));
         assert_eq!(report.result, number(2, 0));
         let answers = answers(&report);
         assert!(answers.len() == 4 && answers.iter().all(|answer| !answer.result.is_empty()));
@@ -229,16 +244,16 @@ mod tests {
         let numbers = [number(1, 0), number(2, 0), number(3, 0)];
         let mut said: Vec<(u16, &[u8])> = numbers.iter().map(|bytes| (0, bytes.as_slice())).collect();
         said.push((0, b"three"));
-        let report = settled(judge(Agreement::Median, 4, &words(&said), RELAYER));
+        let report = settled(judge((Agreement::Median, false), 4, &words(&said), RELAYER));
         assert_eq!((report.result.as_ref(), answers(&report).len()), (numbers[1].as_slice(), 3));
         let said: [(u16, &[u8]); 4] = [(0, &numbers[0]), (2, b""), (0, &numbers[1]), (3, b"")];
-        assert!(matches!(judge(Agreement::Median, 4, &words(&said), RELAYER), Standing::Impossible(_)));
+        assert!(matches!(judge((Agreement::Median, false), 4, &words(&said), RELAYER), Standing::Impossible(_)));
     }
 
     #[test]
     fn any_one_gateway_settles_what_one_is_trusted_with_and_none_what_the_thing_signs() {
-        let report = settled(judge(Agreement::Gateway, 4, &words(&[(0, b"a")]), RELAYER));
+        let report = settled(judge((Agreement::Gateway, false), 4, &words(&[(0, b"a")]), RELAYER));
         assert_eq!(answers(&report).len(), 1);
-        assert_eq!(judge(Agreement::Device, 4, &words(&[(0, b"a")]), RELAYER), Standing::Open);
+        assert_eq!(judge((Agreement::Device, false), 4, &words(&[(0, b"a")]), RELAYER), Standing::Open);
     }
 }

@@ -95,7 +95,8 @@ async fn read(chain: &Chain, request: &Request, answer: &Answer) -> Result<Outco
     let outcome = match request.agreement {
         Agreement::Device | Agreement::Attested => by_thing(&answer.body),
         Agreement::Median if request.mapping_id.is_zero() => number(&answer.body),
-        _ if request.mapping_id.is_zero() => Outcome::result(answer.body.to_vec()),
+        // What proves itself is read by the chain.
+        _ if request.mapping_id.is_zero() || request.provider.is_some() => Outcome::result(answer.body.to_vec()),
         _ => mapped(chain, request, &answer.body).await?,
     };
     let most = usize::try_from(request.max_result_bytes).unwrap_or(usize::MAX).min(REQUEST_RESULT_BYTES_MAX);
@@ -131,21 +132,15 @@ fn encoded(number: I256, exponent: i8) -> Vec<u8> {
     (number, exponent).abi_encode_params()
 }
 
-/// Observations, read as the chain reads them; for a median the first one's number.
+/// Observations, read as the chain reads them. What has no time of its own has time 0: the chain puts the median of the
+/// gateways' times there, so that they can agree.
 async fn mapped(chain: &Chain, request: &Request, body: &[u8]) -> Result<Outcome, GatewayError> {
-    let read = chain.normalize(request.mapping_id, request.thing, body, request.created.to()).await;
-    let observations = match read {
-        Ok(observations) => observations,
-        Err(GatewayError::Refused { message, .. }) => return Ok(Outcome::failed(MAPPING_FAILED, message)),
-        Err(error) => return Err(error),
-    };
-    Ok(match (request.agreement, observations.first()) {
-        (Agreement::Median, Some(first)) => Outcome::result(encoded(first.number, first.exponent)),
-        (Agreement::Median, None) => Outcome::failed(MAPPING_FAILED, "the mapping finds nothing in the answer"),
-        _ => Outcome::result(observations.abi_encode()),
-    })
+    match chain.normalize(request.mapping_id, request.thing, body).await {
+        Ok(observations) => Ok(Outcome::result(observations.abi_encode())),
+        Err(GatewayError::Refused { message, .. }) => Ok(Outcome::failed(MAPPING_FAILED, message)),
+        Err(error) => Err(error),
+    }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -72,6 +72,10 @@ pub(crate) struct Request {
     pub(crate) max_result_bytes: u32,
     pub(crate) status: String,
     pub(crate) gateways: Vec<Address>,
+    /// Provider of the Contract Database that proves the answer besides.
+    pub(crate) provider: Option<B256>,
+    /// Bytes of a file that are asked for, whose blocks prove themselves.
+    pub(crate) content: Option<serde_json::Value>,
 }
 
 impl Request {
@@ -144,6 +148,10 @@ impl Chain {
             .map_err(|error| GatewayError::Node { method, reason: format!("unexpected answer: {error}") })
     }
 
+    pub(crate) async fn head_number(&self) -> Result<U64, GatewayError> {
+        self.ask("eth_blockNumber", json!([])).await
+    }
+
     pub(crate) async fn head(&self) -> Result<Head, GatewayError> {
         self.ask("eth_getBlockByNumber", json!(["latest", false])).await
     }
@@ -191,17 +199,16 @@ impl Chain {
         Ok(IThings::isPublishedCall::abi_decode_returns(&answer).unwrap_or_default())
     }
 
-    /// Reads a payload through a mapping, as the chain itself does. What has no time of its own has `at`, unix seconds.
+    /// Reads a payload through a mapping, as the chain itself does. What has no time of its own has time 0.
     pub(crate) async fn normalize(
         &self,
         mapping: B256,
         subject: B256,
         payload: &[u8],
-        at: u64,
     ) -> Result<Vec<ISemantics::Observation>, GatewayError> {
-        let call =
-            ISemantics::normalizeCall { mappingId: mapping, subject, payload: Bytes::copy_from_slice(payload) };
-        let answer = self.call_contract(SEMANTICS_ADDRESS, call.abi_encode(), json!({ "time": U64::from(at) })).await?;
+        let payload = Bytes::copy_from_slice(payload);
+        let call = ISemantics::normalizeCall { mappingId: mapping, subject, payload };
+        let answer = self.call_contract(SEMANTICS_ADDRESS, call.abi_encode(), json!({ "time": "0x0" })).await?;
         ISemantics::normalizeCall::abi_decode_returns(&answer)
             .map_err(|error| GatewayError::Node { method: "eth_call", reason: error.to_string() })
     }

@@ -143,7 +143,8 @@ impl Job {
             return Some((settlement.clone(), 0));
         }
         let (request, gateways) = (&self.request, &self.request.gateways);
-        match judge(request.agreement, gateways.len(), &self.words, self.own) {
+        let rule = (request.agreement, !request.mapping_id.is_zero());
+        match judge(rule, gateways.len(), &self.words, self.own) {
             Standing::Open => None,
             Standing::Settled(settlement) => Some((settlement, self.place())),
             Standing::Impossible(settlement) => {
@@ -232,3 +233,6 @@ impl Job {
         Settlement { code: outcome.code, result: outcome.result.clone(), proof }
     }
 }
+
+#[cfg(test)]
+mod tests;

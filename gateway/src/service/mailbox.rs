@@ -173,3 +173,6 @@ fn encoded_bytes(message: &IThings::Message) -> usize {
     let padded = |bytes: usize| bytes.div_ceil(32).saturating_mul(32);
     padded(message.payload.len()).saturating_add(padded(message.signature.len())).saturating_add(9 * 32)
 }
+
+#[cfg(test)]
+mod tests;

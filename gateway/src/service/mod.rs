@@ -26,12 +26,8 @@ mod chain;
 mod envelope;
 mod followers;
 mod job;
-#[cfg(test)]
-mod job_tests;
 pub mod limits;
 mod mailbox;
-#[cfg(test)]
-mod mailbox_tests;
 mod node;
 mod rotation;
 mod session;

@@ -63,6 +63,8 @@ async fn a_namespace_that_does_not_exist_is_a_configuration_error() {
         heads: node.heads.clone(),
         accepts_transactions: true,
         cluster: None,
+        answers: None,
+        gateway: None,
         client_version: String::new(),
         health: Probe::default(),
         ready: Probe::default(),

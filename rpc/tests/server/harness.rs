@@ -74,6 +74,8 @@ impl Node {
             heads: heads.clone(),
             accepts_transactions: true,
             cluster: None,
+            answers: None,
+            gateway: None,
             client_version: "Pervade/test".into(),
             health: Default::default(),
             ready: Default::default(),
