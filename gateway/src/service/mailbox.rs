@@ -129,9 +129,14 @@ impl Mailbox {
         }
     }
 
-    /// All messages that are held.
-    pub(crate) fn keys(&self) -> Vec<Key> {
-        self.held.keys().copied().collect()
+    /// What was published meanwhile is not known: all is looked for before it is sent.
+    pub(crate) fn doubt_all(&mut self, now: Instant) {
+        for held in self.held.values_mut() {
+            if held.sent {
+                held.due = later(now, TAKEOVER);
+            }
+            (held.sent, held.doubtful) = (false, true);
+        }
     }
 
     /// The next batch, of at most so many messages.

@@ -108,7 +108,10 @@ impl Session {
             batch_max: BATCH_MESSAGES_MAX,
         };
         session.list_requests(work).await?;
+        // Blocks of the meantime are not looked at: what they have is asked for.
+        work.mailbox.doubt_all(now);
         work.followers.look_for_all(session.chain.clone(), session.looked_at);
+        session.status.update(|status| status.problem.clear());
         Ok(session)
     }
 
@@ -200,16 +203,23 @@ impl Session {
     /// Looks at the blocks since the last look.
     async fn look_at_blocks(&mut self, work: &mut Work) -> Result<(), GatewayError> {
         let (from, to) = (self.looked_at.saturating_add(1), self.head.number.to::<u64>());
-        if to.saturating_sub(from) > LOG_BLOCKS_MAX {
-            self.list_requests(work).await?;
-            work.followers.look_for_all(self.chain.clone(), to);
-            for key in work.mailbox.keys() {
-                work.mailbox.sent_in_vain(&[key], Instant::now());
+        let followed = match to.saturating_sub(from) < LOG_BLOCKS_MAX {
+            true => self.follow_logs(work, from, to).await,
+            false => Ok(false),
+        };
+        match followed {
+            Ok(true) => {}
+            // More than can be followed one by one: everything is asked for anew.
+            Ok(false) | Err(GatewayError::Refused { .. }) => {
+                self.list_requests(work).await?;
+                work.mailbox.doubt_all(Instant::now());
+                work.followers.look_for_all(self.chain.clone(), to);
             }
-        } else {
-            self.follow_logs(work, from, to).await?;
+            Err(error) => return Err(error),
         }
         self.looked_at = to;
+        let balance = self.chain.balance(work.own).await?;
+        self.status.update(|status| status.balance = balance);
         for purpose in self.transactions.advance(&self.chain, &self.head).await? {
             if let Purpose::Publish(keys) = purpose {
                 work.mailbox.sent_in_vain(&keys, Instant::now());
@@ -221,7 +231,8 @@ impl Session {
         Ok(())
     }
 
-    async fn follow_logs(&mut self, work: &mut Work, from: u64, to: u64) -> Result<(), GatewayError> {
+    /// Takes the logs of some blocks; `true` when that is done.
+    async fn follow_logs(&mut self, work: &mut Work, from: u64, to: u64) -> Result<bool, GatewayError> {
         let kinds = [
             IThings::Requested::SIGNATURE_HASH,
             IThings::StatusChanged::SIGNATURE_HASH,
@@ -254,7 +265,7 @@ impl Session {
             }
         }
         work.followers.look_again(self.chain.clone(), changed);
-        Ok(())
+        Ok(true)
     }
 
     fn skipped(&self, work: &mut Work, thing: B256, log: &Log) {
@@ -301,12 +312,22 @@ impl Session {
         for (id, action) in all {
             match action {
                 Action::Attempt(attempt) => self.begin(work, id, attempt),
-                Action::Speak(word) => self.chain.speak(&word.encode()).await?,
+                Action::Speak(word) => self.speak(&word).await?,
                 Action::Report(settlement) => self.report(id, settlement).await?,
                 Action::Custody => self.take_custody(id).await?,
             }
         }
         Ok(())
+    }
+
+    async fn speak(&self, word: &Word) -> Result<(), GatewayError> {
+        match self.chain.speak(&word.encode()).await {
+            Err(GatewayError::Refused { message, .. }) => {
+                tracing::info!(request = %word.request, reason = message, "the node does not take an answer");
+                Ok(())
+            }
+            told => told,
+        }
     }
 
     fn begin(&self, work: &mut Work, id: U256, number: u32) {
@@ -377,6 +398,7 @@ impl Session {
             Ok(hash) => {
                 tracing::debug!(what, %id, %hash, "sent");
                 count_report("sent");
+                self.status.update(|status| status.problem.clear());
                 Ok(true)
             }
             Err(GatewayError::Refused { message, .. }) => {

@@ -19,6 +19,8 @@ use std::{collections::BTreeMap, time::Instant};
 const TRANSFER_GAS: u64 = 21_000;
 /// What is added to an estimate: between it and the block others may have made the work larger.
 const GAS_MARGIN: u64 = 60_000;
+/// Most gas of a transaction (EIP-7825).
+const GAS_MAX: u64 = 1 << 24;
 /// The base fee may rise so much until a transaction is in a block.
 const BASE_FEE_FACTOR: u128 = 4;
 
@@ -93,7 +95,7 @@ impl<P> Transactions<P> {
         let mut transaction = TxEip1559 {
             chain_id: self.chain_id,
             nonce: self.next,
-            gas_limit: estimate.saturating_add(estimate >> 2).saturating_add(GAS_MARGIN),
+            gas_limit: estimate.saturating_add(estimate >> 2).saturating_add(GAS_MARGIN).min(GAS_MAX),
             max_fee_per_gas: base_fee.saturating_mul(BASE_FEE_FACTOR).saturating_add(tip),
             max_priority_fee_per_gas: tip,
             to: TxKind::Call(to),
