@@ -1,6 +1,6 @@
 //! One attempt at a request: from the thing's description to what is said to the chain.
 use super::{
-    chain::{Agreement, Chain, Request},
+    chain::{Agreement, Chain, ContentRange, Request},
     limits::REASON_CHARS_MAX,
 };
 use crate::{Answer, Bindings, Failure, FailureCode, GatewayError, Input, Thing};
@@ -22,29 +22,35 @@ pub(crate) struct Outcome {
     pub(crate) code: u16,
     /// The result; empty for a failure.
     pub(crate) result: Bytes,
-    /// What the thing itself signed, where that is asked for.
-    pub(crate) by_thing: Option<ThingWord>,
+    /// What makes it true without a gateway's word, where there is such.
+    pub(crate) evidence: Option<Evidence>,
     /// Trying again may help.
     pub(crate) transient: bool,
     /// For the operator; holds no secret.
     pub(crate) reason: String,
 }
 
-/// A thing's own word: a signature, or an attestation token.
+/// What makes a result true whoever reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ThingWord {
-    pub(crate) observed_at_ms: u64,
-    pub(crate) signature: Bytes,
+pub(crate) enum Evidence {
+    /// The thing's own signature, or its attestation token.
+    SignedByThing {
+        /// Unix milliseconds.
+        observed_at_ms: u64,
+        signature: Bytes,
+    },
+    /// The result itself: blocks that hash to what was asked for.
+    Itself,
 }
 
 impl Outcome {
     fn result(result: Vec<u8>) -> Self {
-        Self { code: 0, result: result.into(), by_thing: None, transient: false, reason: String::new() }
+        Self { code: 0, result: result.into(), evidence: None, transient: false, reason: String::new() }
     }
 
     fn failed(code: u16, reason: impl ToString) -> Self {
         let reason = reason.to_string().chars().take(REASON_CHARS_MAX).collect();
-        Self { code, result: Bytes::new(), by_thing: None, transient: false, reason }
+        Self { code, result: Bytes::new(), evidence: None, transient: false, reason }
     }
 
     /// Depends on this gateway, not on the thing: another gateway may do better.
@@ -73,6 +79,9 @@ struct SignedByThing {
 /// # Errors
 /// The node does not answer: nothing is known about the thing then.
 pub(crate) async fn attempt(chain: &Chain, bindings: &Bindings, request: &Request) -> Result<Outcome, GatewayError> {
+    if let Some(wanted) = &request.content {
+        return Ok(content(bindings, wanted).await.unwrap_or_else(Outcome::from));
+    }
     let Some(registered) = chain.thing(request.thing).await? else {
         return Ok(Outcome::failed(FailureCode::Malformed as u16, "the thing is not registered any more"));
     };
@@ -88,6 +97,13 @@ async fn perform(bindings: &Bindings, request: &Request, description: &str) -> R
     let id = request.request_id.to_be_bytes::<32>();
     input.set_variable(REQUEST_VARIABLE, alloy_primitives::hex::encode_prefixed(id).into());
     bindings.perform(&thing, request.operation.into(), &request.affordance, &input, id).await
+}
+
+/// Content, from the operator's gateways of IPFS: `abi.encode(bytes[] blocks)`.
+async fn content(bindings: &Bindings, wanted: &ContentRange) -> Result<Outcome, Failure> {
+    let found = bindings.content(&wanted.cid, wanted.offset.to(), wanted.length.to()).await?;
+    let blocks: Vec<Bytes> = found.blocks.into_iter().map(Bytes::from).collect();
+    Ok(Outcome { evidence: Some(Evidence::Itself), ..Outcome::result((blocks,).abi_encode_params()) })
 }
 
 /// From a raw answer to the result that the request asks for.
@@ -110,8 +126,8 @@ async fn read(chain: &Chain, request: &Request, answer: &Answer) -> Result<Outco
 fn by_thing(body: &[u8]) -> Outcome {
     match serde_json::from_slice::<SignedByThing>(body) {
         Ok(SignedByThing { result, observed_at_ms, signature }) => {
-            let by_thing = Some(ThingWord { observed_at_ms, signature });
-            Outcome { by_thing, ..Outcome::result(result.to_vec()) }
+            let evidence = Some(Evidence::SignedByThing { observed_at_ms, signature });
+            Outcome { evidence, ..Outcome::result(result.to_vec()) }
         }
         Err(error) => Outcome::failed(FailureCode::Malformed as u16, format!("not a signed answer: {error}")),
     }
@@ -165,8 +181,8 @@ mod tests {
         let outcome = by_thing(br#"{"result": "0x2a", "observedAtMs": 7, "signature": "0x0102"}"#);
         assert_eq!((outcome.code, &outcome.result[..]), (0, &[0x2a][..]));
         assert_eq!(
-            outcome.by_thing,
-            Some(ThingWord { observed_at_ms: 7, signature: Bytes::from_static(&[1, 2]) })
+            outcome.evidence,
+            Some(Evidence::SignedByThing { observed_at_ms: 7, signature: Bytes::from_static(&[1, 2]) })
         );
         for wrong in ["42", r#"{"result": "0x2a"}"#, r#"{"result": "0x", "observedAtMs": 7, "signature": "0x", "x": 1}"#] {
             assert_eq!(by_thing(wrong.as_bytes()).code, 4, "{wrong}");

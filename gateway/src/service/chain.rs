@@ -75,7 +75,17 @@ pub(crate) struct Request {
     /// Provider of the Contract Database that proves the answer besides.
     pub(crate) provider: Option<B256>,
     /// Bytes of a file that are asked for, whose blocks prove themselves.
-    pub(crate) content: Option<serde_json::Value>,
+    pub(crate) content: Option<ContentRange>,
+}
+
+/// Bytes of a file by its content identifier.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct ContentRange {
+    /// Binary.
+    pub(crate) cid: Bytes,
+    pub(crate) offset: U64,
+    /// 0 for all to the end.
+    pub(crate) length: U64,
 }
 
 impl Request {

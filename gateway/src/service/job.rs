@@ -1,7 +1,7 @@
 //! [`Job`]: one open request, and what its gateway does next. Decides; does nothing itself.
 use super::{
     agreement::{Settlement, Standing, Words, judge, proof},
-    attempt::{Outcome, ThingWord},
+    attempt::{Evidence, Outcome},
     chain::{Agreement, Request},
     limits::{REPORT_AGAIN, SPEAK_AGAIN, TAKEOVER, WINDOW_SECONDS, WINDOW_SECONDS_LEFT_MIN},
     rotation::{self, Window},
@@ -38,7 +38,7 @@ pub(crate) struct Job {
     pub(crate) request: Request,
     own: Address,
     words: Words,
-    by_thing: Option<Settlement>,
+    proved: Option<Settlement>,
     /// The last window in which this gateway tried.
     attempted: Option<u32>,
     running: bool,
@@ -55,7 +55,7 @@ impl Job {
             request,
             own,
             words: Words::new(),
-            by_thing: None,
+            proved: None,
             attempted: None,
             running: false,
             is_offline: false,
@@ -139,8 +139,9 @@ impl Job {
 
     /// What settles the request, and this gateway's place among those who may say so.
     fn settlement(&self, window: Option<Window>, now: Moment) -> Option<(Settlement, u32)> {
-        if let Some(settlement) = &self.by_thing {
-            return Some((settlement.clone(), 0));
+        if let Some(settlement) = &self.proved {
+            let place = if self.request.agreement.is_of_many() { self.place() } else { 0 };
+            return Some((settlement.clone(), place));
         }
         let (request, gateways) = (&self.request, &self.request.gateways);
         let rule = (request.agreement, !request.mapping_id.is_zero());
@@ -200,9 +201,12 @@ impl Job {
         sign: impl FnOnce(u16, Bytes) -> Option<Word>,
     ) {
         self.running = false;
+        if let Some(evidence) = &outcome.evidence {
+            self.proved = Some(self.settlement_by(evidence, outcome));
+            return;
+        }
         if matches!(self.request.agreement, Agreement::Device | Agreement::Attested) {
             self.is_offline |= outcome.transient;
-            self.by_thing = outcome.by_thing.as_ref().map(|word| self.settlement_by_thing(outcome, word));
             return;
         }
         let others_may_do_better = outcome.transient
@@ -220,16 +224,19 @@ impl Job {
         }
     }
 
-    fn settlement_by_thing(&self, outcome: &Outcome, by_thing: &ThingWord) -> Settlement {
-        let word = Word {
-            request: self.request.request_id,
-            attempt: 0,
-            code: outcome.code,
-            result: outcome.result.clone(),
-            observed_at_ms: by_thing.observed_at_ms,
-            signature: by_thing.signature.clone(),
+    fn settlement_by(&self, evidence: &Evidence, outcome: &Outcome) -> Settlement {
+        let word = match evidence {
+            Evidence::SignedByThing { observed_at_ms, signature } => Some(Word {
+                request: self.request.request_id,
+                attempt: 0,
+                code: outcome.code,
+                result: outcome.result.clone(),
+                observed_at_ms: *observed_at_ms,
+                signature: signature.clone(),
+            }),
+            Evidence::Itself => None,
         };
-        let proof = proof([&word].into_iter(), false, self.own);
+        let proof = proof(word.iter(), false, self.own);
         Settlement { code: outcome.code, result: outcome.result.clone(), proof }
     }
 }

@@ -188,8 +188,7 @@ impl Session {
     }
 
     fn take(&mut self, work: &mut Work, request: super::chain::Request) {
-        // Content comes from whoever has its blocks: it needs no gateway's word.
-        if !request.is_open() || !request.gateways.contains(&work.own) || request.content.is_some() {
+        if !request.is_open() || !request.gateways.contains(&work.own) {
             return;
         }
         if work.jobs.len() >= JOBS_MAX && !work.jobs.contains_key(&request.request_id) {

@@ -81,11 +81,11 @@ impl World {
 }
 
 fn result(bytes: &'static [u8]) -> Outcome {
-    Outcome { code: 0, result: Bytes::from_static(bytes), by_thing: None, transient: false, reason: String::new() }
+    Outcome { code: 0, result: Bytes::from_static(bytes), evidence: None, transient: false, reason: String::new() }
 }
 
 fn offline() -> Outcome {
-    Outcome { code: 2, result: Bytes::new(), by_thing: None, transient: true, reason: "nobody there".into() }
+    Outcome { code: 2, result: Bytes::new(), evidence: None, transient: true, reason: "nobody there".into() }
 }
 
 fn reports(actions: &[Vec<Action>]) -> Vec<(usize, u16)> {
@@ -212,8 +212,9 @@ fn what_the_thing_signs_is_reported_without_a_gateways_word_and_failures_are_not
     assert!(reports(&world.actions(1)).is_empty());
     let again = (2..40).flat_map(|seconds| world.tries(seconds)).next();
     assert_eq!(again, Some((0, 2)));
-    let by_thing = Some(ThingWord { observed_at_ms: 5, signature: Bytes::from_static(&[1; 64]) });
-    world.end(0, 2, &Outcome { by_thing, ..result(b"42") });
+    let signature = Bytes::from_static(&[1; 64]);
+    let evidence = Some(Evidence::SignedByThing { observed_at_ms: 5, signature });
+    world.end(0, 2, &Outcome { evidence, ..result(b"42") });
     let actions = world.actions(40);
     assert_eq!(reports(&actions), [(0, 0)]);
     assert!(!actions[0].iter().any(|action| matches!(action, Action::Speak(_))));
