@@ -145,7 +145,7 @@ impl Followers {
                 while let Some(next) = messages.next().await {
                     match next {
                         Ok(message) => {
-                            let arrived = Arrived { thing: id, body: message.body, receipt: message.receipt };
+                            let arrived = Arrived { thing: id, body: Bytes(message.body), receipt: message.receipt };
                             if arrivals.send(arrived).await.is_err() {
                                 return;
                             }
