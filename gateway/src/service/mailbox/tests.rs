@@ -1,6 +1,5 @@
 use super::*;
 use crate::subscription::{Settlement, Window};
-use alloy_primitives::Bytes;
 
 const THING: B256 = B256::repeat_byte(1);
 
@@ -28,7 +27,7 @@ impl World {
     }
 
     fn put(&mut self, message: IThings::Message, doubtful: bool) {
-        let receipt = self.broker.put(Bytes::new(), None).receipt;
+        let receipt = self.broker.put(bytes::Bytes::new(), None).receipt;
         let own = Address::repeat_byte(1);
         self.mailbox.put(message, receipt, (&[own], own), (self.now, doubtful));
     }
@@ -110,7 +109,7 @@ fn other_gateways_wait_for_their_turn() {
         let now_then = now + Duration::from_secs(seconds);
         let of = |own: &Address| {
             let (mut mailbox, mut broker) = (Mailbox::default(), Window::new());
-            let receipt = broker.put(Bytes::new(), None).receipt;
+            let receipt = broker.put(bytes::Bytes::new(), None).receipt;
             mailbox.put(message(sequence, 1), receipt, (&gateways, *own), (now, false));
             mailbox.doubtful(now_then).len() + mailbox.batch(now_then, 1).len()
         };
