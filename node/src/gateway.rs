@@ -8,10 +8,7 @@ use pervade_gateway::{
 use pervade_rpc::{GatewayView, LocalCalls};
 use pervade_storage::ExecutedBlock;
 use serde_json::Value;
-use std::{
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 use tokio::{
     sync::{
         Notify,

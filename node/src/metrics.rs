@@ -248,11 +248,7 @@ pub async fn serve(
 ///
 /// # Errors
 /// The address is taken.
-pub async fn serve_gateway(
-    addr: SocketAddr,
-    status: StatusBoard,
-    shutdown: Shutdown,
-) -> Result<SocketAddr, NodeError> {
+pub async fn serve_gateway(addr: SocketAddr, status: StatusBoard, shutdown: Shutdown) -> Result<SocketAddr, NodeError> {
     let wrong = |source| NodeError::Serve { what: format!("metrics on {addr}"), source };
     let listener = TcpListener::bind(addr).await.map_err(wrong)?;
     let bound = listener.local_addr().map_err(wrong)?;

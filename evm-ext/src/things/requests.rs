@@ -20,6 +20,7 @@ mod source;
 pub(crate) use create::fetch;
 pub(super) use create::{quote, request};
 pub use agreement::SignedAnswer;
+pub(super) use create::{quote, request};
 pub(super) use list::{of_gateway, pending};
 pub(super) use record::Request;
 pub(super) use report::report;

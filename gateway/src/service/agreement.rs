@@ -78,9 +78,7 @@ fn judge_identical(gateways: usize, words: &Words, relayer: Address) -> Standing
     }
     match largest(&groups, gateways, words.len()) {
         Largest::Suffices(group) => match group.first() {
-            Some(word) => {
-                Standing::Settled(settlement(group.iter().copied(), word.code, word.result.clone(), relayer))
-            }
+            Some(word) => Standing::Settled(settlement(group.iter().copied(), word.code, word.result.clone(), relayer)),
             None => Standing::Open,
         },
         Largest::MaySuffice => Standing::Open,
@@ -138,7 +136,8 @@ fn judge_median(gateways: usize, words: &Words, mapped: bool, relayer: Address) 
 
 /// The lower median by value; of several ways to write one value the bytes decide.
 fn median(words: &[&Word], mapped: bool) -> Option<Bytes> {
-    let numbers: Vec<_> = words.iter().map(|word| Some((decimal(&word.result, mapped)?, &word.result))).collect::<Option<_>>()?;
+    let numbers: Vec<_> =
+        words.iter().map(|word| Some((decimal(&word.result, mapped)?, &word.result))).collect::<Option<_>>()?;
     let smallest = numbers.iter().map(|((_, exponent), _)| *exponent).min()?;
     let mut sorted: Vec<_> = numbers.into_iter().map(|(value, bytes)| (at_exponent(value, smallest), bytes)).collect();
     sorted.sort();
@@ -202,7 +201,8 @@ mod tests {
 
     #[test]
     fn identical_needs_more_than_two_thirds_of_all_not_of_those_who_spoke() {
-        let judge = |gateways, said: &[(u16, &[u8])]| judge((Agreement::Identical, false), gateways, &words(said), RELAYER);
+        let judge =
+            |gateways, said: &[(u16, &[u8])]| judge((Agreement::Identical, false), gateways, &words(said), RELAYER);
         assert_eq!(judge(4, &[(0, b"a"), (0, b"a")]), Standing::Open);
         assert_eq!(judge(3, &[(0, b"a"), (0, b"a")]), Standing::Open);
         let agreed = settled(judge(4, &[(0, b"a"), (0, b"a"), (0, b"a")]));

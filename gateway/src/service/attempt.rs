@@ -184,7 +184,9 @@ mod tests {
             outcome.evidence,
             Some(Evidence::SignedByThing { observed_at_ms: 7, signature: Bytes::from_static(&[1, 2]) })
         );
-        for wrong in ["42", r#"{"result": "0x2a"}"#, r#"{"result": "0x", "observedAtMs": 7, "signature": "0x", "x": 1}"#] {
+        for wrong in
+            ["42", r#"{"result": "0x2a"}"#, r#"{"result": "0x", "observedAtMs": 7, "signature": "0x", "x": 1}"#]
+        {
             assert_eq!(by_thing(wrong.as_bytes()).code, 4, "{wrong}");
         }
     }

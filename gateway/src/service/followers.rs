@@ -108,7 +108,7 @@ impl Followers {
     }
 
     /// Follows a thing as it is now registered, or not any more.
-    pub(crate) async fn set(&mut self, id: B256, registered: Option<RegisteredThing>) {
+    pub(crate) fn set(&mut self, id: B256, registered: Option<RegisteredThing>) {
         let Some(registered) = registered.filter(|thing| thing.gateways.contains(&self.own)) else {
             self.things.remove(&id);
             return;
@@ -120,11 +120,11 @@ impl Followers {
             return;
         }
         self.things.remove(&id);
-        let tasks = self.follow(id, &registered).await;
+        let tasks = self.follow(id, &registered);
         self.things.insert(id, Followed { registered, tasks });
     }
 
-    async fn follow(&self, id: B256, registered: &RegisteredThing) -> Vec<AbortHandle> {
+    fn follow(&self, id: B256, registered: &RegisteredThing) -> Vec<AbortHandle> {
         let mut tasks = Vec::new();
         let Ok(thing) = Thing::parse(registered.description.as_bytes()) else { return tasks };
         for (operation, affordance) in thing.followed() {
@@ -132,16 +132,14 @@ impl Followers {
                 tracing::warn!(thing = %id, limit = FOLLOWED_MAX, "no more things can be followed");
                 break;
             }
-            let name = self.own.to_string();
-            let mut messages = match self.bindings.subscribe(&thing, operation, &affordance, &name).await {
-                Ok(messages) => messages,
-                Err(failure) => {
-                    warn(id, &affordance, &failure);
-                    continue;
-                }
-            };
+            let (bindings, thing, name) = (self.bindings.clone(), thing.clone(), self.own.to_string());
             let arrivals = self.arrivals.clone();
             let task = tokio::spawn(async move {
+                // Finding a name may take its time, which nobody else waits for.
+                let mut messages = match bindings.subscribe(&thing, operation, &affordance, &name).await {
+                    Ok(messages) => messages,
+                    Err(failure) => return warn(id, &affordance, &failure),
+                };
                 while let Some(next) = messages.next().await {
                     match next {
                         Ok(message) => {

@@ -6,9 +6,7 @@ use super::{
     envelope,
     followers::{Arrived, FollowerEvents, Followers},
     job::{Action, Job, Moment},
-    limits::{
-        ATTEMPTS_RUNNING_MAX, DOUBTFUL_AFTER_START, IDLE, JOBS_MAX, LOG_BLOCKS_MAX, LOOK_PERIOD,
-    },
+    limits::{ATTEMPTS_RUNNING_MAX, DOUBTFUL_AFTER_START, IDLE, JOBS_MAX, LOG_BLOCKS_MAX, LOOK_PERIOD},
     mailbox::{Key, Mailbox, Skipped},
     node::NodeRpc,
     status::{AttemptFailure, StatusBoard, count_attempt, count_messages, count_report},
@@ -133,7 +131,7 @@ impl Session {
             () = tokio::time::sleep(IDLE) => {}
             Some(done) = work.running.join_next() => ended.push(done),
             Some(arrived) = work.events.arrivals.recv(), if has_room => self.hold(work, arrived),
-            Some((id, thing)) = work.events.looked_up.recv() => work.followers.set(id, thing).await,
+            Some((id, thing)) = work.events.looked_up.recv() => work.followers.set(id, thing),
         }
         // What comes in a flood is looked at together.
         tokio::time::sleep(LOOK_PERIOD).await;
@@ -244,7 +242,9 @@ impl Session {
         ];
         let mut changed = BTreeSet::new();
         for log in self.chain.logs(from, to, &kinds).await? {
-            let (Some(kind), Some(subject)) = (log.topics.first().copied(), log.topics.get(1).copied()) else { continue };
+            let (Some(kind), Some(subject)) = (log.topics.first().copied(), log.topics.get(1).copied()) else {
+                continue;
+            };
             match kind {
                 IThings::Requested::SIGNATURE_HASH => {
                     if let Some(request) = self.chain.request(subject.into()).await? {

@@ -199,8 +199,7 @@ impl<P> Transactions<P> {
 
 fn sign(key: &PrivateKeySigner, transaction: &TxEip1559) -> Result<(B256, Bytes), GatewayError> {
     let signature = key.sign_hash_sync(&transaction.signature_hash());
-    let signature =
-        signature.map_err(|error| GatewayError::Node { method: "sign", reason: error.to_string() })?;
+    let signature = signature.map_err(|error| GatewayError::Node { method: "sign", reason: error.to_string() })?;
     let signed = TxEnvelope::from(transaction.clone().into_signed(signature));
     Ok((*signed.tx_hash(), signed.encoded_2718().into()))
 }

@@ -86,7 +86,9 @@ pub async fn intermittent_delivery(folder: &Path) -> eyre::Result<DeliveryReport
 
     // The same confirmation again, from the broker and from anybody: nothing.
     gateway.kill()?;
-    broker.publish("dock-again", vec![(TOPIC.into(), confirmation.clone()), (TOPIC.into(), confirmation.clone())]).await?;
+    broker
+        .publish("dock-again", vec![(TOPIC.into(), confirmation.clone()), (TOPIC.into(), confirmation.clone())])
+        .await?;
     gateway.start_again().await?;
     published(&broker, &buyer, &probe, 2).await?;
     ensure!(buyer.view(delivery, &payments).await? == U256::from(1), "paid again");

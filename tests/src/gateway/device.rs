@@ -53,12 +53,7 @@ impl Device {
     ///
     /// # Errors
     /// The chain refuses it.
-    pub async fn register(
-        &self,
-        owner: &mut Client,
-        affordances: &Value,
-        gateways: &[Address],
-    ) -> eyre::Result<()> {
+    pub async fn register(&self, owner: &mut Client, affordances: &Value, gateways: &[Address]) -> eyre::Result<()> {
         let signed = Register { id: self.urn(), owner: owner.address() };
         let possession = self.key.sign_hash_sync(&digest(&signed, DEV_CHAIN_ID))?;
         owner

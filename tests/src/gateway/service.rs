@@ -1,11 +1,6 @@
 //! A service over HTTP in this process: says what the scenario wants it to say, and counts who asked.
 use parking_lot::Mutex;
-use std::{
-    collections::BTreeMap,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
