@@ -4,7 +4,6 @@
 //!   tests/*.rs, src/bin/*.rs ──► harness (start, ask, kill a node) ──JSON-RPC──► the binary `pervade`
 //!                            ──► cluster   (four validators, killed and wiped)
 //!                            ──► crash     (acknowledged is never missing)
-//!                            ──► gateway   (contracts that reach things, through brokers that fail)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
 //!   bin/sim.rs, tests/sim.rs ──► sim    (clusters in one thread, with everything that can go wrong)
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
@@ -17,7 +16,6 @@ pub mod cluster;
 pub mod components;
 pub mod crash;
 pub mod ef;
-pub mod gateway;
 pub mod harness;
 pub mod iot;
 pub mod load;
