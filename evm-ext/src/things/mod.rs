@@ -47,8 +47,6 @@ pub use description::check as check_description;
 pub use questions::{RequestRecord, ThingRecord, next_due_time, request, requests, requests_of_gateway, thing};
 pub use requests::{ContentRange, SignedAnswer};
 pub use signatures::{Answer, Custody, DeviceMessage, Fetch, Register, digest, domain};
-pub use requests::SignedAnswer;
-pub use signatures::{Answer, Custody, DeviceMessage, Register, digest, domain};
 
 pub(crate) use queue::Item;
 pub(crate) use requests::{Source, fetch};

@@ -17,9 +17,8 @@ mod record;
 mod report;
 mod source;
 
-pub(crate) use create::fetch;
-pub(super) use create::{quote, request};
 pub use agreement::SignedAnswer;
+pub(crate) use create::fetch;
 pub(super) use create::{quote, request};
 pub(super) use list::{of_gateway, pending};
 pub(super) use record::Request;

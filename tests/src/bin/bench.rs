@@ -1,6 +1,7 @@
-//! Benchmarks: against another node, and part by part. See `pervade_tests::load` and `pervade_tests::components`.
+//! Benchmarks: against another node, part by part, and of a cluster. See `pervade_tests::load`, `components` and `cluster`.
 use clap::{Parser, Subcommand};
 use pervade_tests::{
+    cluster::{ThroughputOptions, throughput},
     components::{ComponentOptions, DueOptions, measure, measure_due},
     load::{CompareOptions, compare},
 };
@@ -20,6 +21,8 @@ enum Command {
     Components(ComponentOptions),
     /// Blocks while requests and triggers wait, and when most of them are due at once
     Due(DueOptions),
+    /// Four validators on this machine next to a single node: transactions a second, CPU of each
+    Cluster(ThroughputOptions),
 }
 
 fn main() -> eyre::Result<()> {
@@ -27,5 +30,10 @@ fn main() -> eyre::Result<()> {
         Command::Compare(options) => Ok(compare(&options)?),
         Command::Components(options) => measure(&options),
         Command::Due(options) => measure_due(&options),
+        Command::Cluster(options) => {
+            let folder = tempfile::Builder::new().prefix("pervade-bench-").tempdir()?;
+            println!("{}", throughput(folder.path(), &options)?);
+            Ok(())
+        }
     }
 }
