@@ -92,6 +92,24 @@ pub enum GatewayError {
         /// Line, column and field.
         problem: String,
     },
+    /// A node does not answer as it should.
+    #[error("{method}: {reason}")]
+    Node {
+        /// What was asked.
+        method: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A node answers with an error.
+    #[error("{method}: {message} ({code})")]
+    Refused {
+        /// What was asked.
+        method: &'static str,
+        /// The error's code.
+        code: i64,
+        /// Its message.
+        message: String,
+    },
     /// A field has a value that cannot be used.
     #[error("{field}: {value}: {problem}")]
     Field {

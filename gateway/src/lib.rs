@@ -17,7 +17,7 @@
 //! - A message of a thing is acknowledged to its broker only when somebody has vouched for it ([`Receipt::accept`]).
 //! - Nothing that a description, an input or a thing says makes this crate panic.
 //!
-//! Not here: which requests are open, signing, agreement between gateways, trying again. A binding makes one attempt.
+//! A binding makes one attempt. Which requests are open, signing, agreement between gateways and trying again: [`service`].
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -32,6 +32,7 @@ mod ipfs;
 pub mod limits;
 mod mqtt;
 mod policy;
+pub mod service;
 mod subscription;
 mod target;
 mod template;

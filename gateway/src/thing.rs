@@ -262,6 +262,11 @@ impl Input {
         if members.is_empty() { Ok(Self { variables, data }) } else { Err(wrong()) }
     }
 
+    /// Gives a variable that the requester cannot set: who wants it in an address names it in the form.
+    pub(crate) fn set_variable(&mut self, name: &str, value: Value) {
+        self.variables.insert(name.to_owned(), value);
+    }
+
     /// The data as bytes of a content type.
     ///
     /// # Errors

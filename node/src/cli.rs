@@ -4,6 +4,7 @@ use crate::{
         db::DbCommand,
         devnet::DevnetArgs,
         export::ExportArgs,
+        gateway::GatewayArgs,
         genesis::{CheckArgs, NewArgs},
         import::ImportArgs,
         keys::KeysCommand,
@@ -45,6 +46,8 @@ pub enum Command {
     Node(Box<NodeArgs>),
     /// Runs a network of validators on this machine
     Devnet(DevnetArgs),
+    /// Runs a gateway: carries requests of contracts to things, and messages of things to the chain
+    Gateway(GatewayArgs),
     /// Makes a network of validators
     #[command(subcommand)]
     Testnet(TestnetCommand),

@@ -3,6 +3,7 @@ use alloy_primitives::B256;
 use pervade_chainspec::ChainSpecError;
 use pervade_consensus::ConsensusError;
 use pervade_evm_ext::BlockError;
+use pervade_gateway::GatewayError;
 use pervade_p2p::NetworkError;
 use pervade_storage::StorageError;
 use pervade_txpool::PoolError;
@@ -133,6 +134,9 @@ pub enum NodeError {
         /// Height of the last signature that the record knows.
         recorded: u64,
     },
+    /// The gateway's configuration cannot be used.
+    #[error("gateway: {0}")]
+    Gateway(Box<GatewayError>),
     /// Another node does not answer as it should.
     #[error("{url}: {reason}")]
     Remote {

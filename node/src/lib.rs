@@ -9,8 +9,9 @@
 //!     ▼                  ▼
 //!   txpool ─────────► producer ──► ledger ──► storage
 //!     ▲       (development node)     ▲
-//!     └────────────► cluster ────────┘
-//!           (all else: consensus, p2p)
+//!     ├────────────► cluster ────────┘
+//!     │     (all else: consensus, p2p) ◄──► answers
+//!     └── gateway ──► things
 //! ```
 //!
 //! - A block is announced after it is durable, never before.
@@ -21,6 +22,7 @@
 //! (`txpool`), and does not know how validators agree (`consensus`) or how peers are reached (`p2p`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod answers;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
@@ -29,6 +31,7 @@ pub mod content;
 pub mod datadir;
 pub mod dev;
 mod error;
+pub mod gateway;
 pub mod health;
 pub mod keys;
 pub mod ledger;

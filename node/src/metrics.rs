@@ -2,9 +2,15 @@
 //!
 //! Names follow Prometheus' rules: `pervade_`, a noun, a base unit (`seconds`, `bytes`, `total`).
 use crate::{NodeError, health::Health, shutdown::Shutdown};
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    routing::get,
+};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use pervade_gateway::service::{StatusBoard, describe_metrics};
 use pervade_storage::{ExecutedBlock, Storage};
 use pervade_txpool::TxPool;
 use std::{
@@ -75,6 +81,7 @@ fn describe() {
     describe_gauge!("pervade_txpool_queued", "Transactions that wait behind a nonce gap");
     describe_counter!("pervade_observations_total", "Canonical observations that this process has indexed");
     describe_counter!("pervade_observations_unread_total", "Bound logs and calls that their mappings do not read");
+    describe_metrics();
     describe_gauge!("pervade_uptime_seconds", "Time since this node started");
     describe_gauge!("process_resident_memory_bytes", "Memory of this process");
     describe_gauge!("process_cpu_seconds_total", "User and system CPU time of this process");
@@ -236,6 +243,44 @@ pub async fn serve(
         upkeep.abort();
     });
     Ok((bound, server))
+}
+
+/// Serves `/metrics`, `/status` and `/health` of a gateway that stands alone, until it stops. It is healthy while nothing
+/// keeps it from working. Returns the bound address.
+///
+/// # Errors
+/// The address is taken.
+pub async fn serve_gateway(addr: SocketAddr, status: StatusBoard, shutdown: Shutdown) -> Result<SocketAddr, NodeError> {
+    let wrong = |source| NodeError::Serve { what: format!("metrics on {addr}"), source };
+    let listener = TcpListener::bind(addr).await.map_err(wrong)?;
+    let bound = listener.local_addr().map_err(wrong)?;
+    let health = |State(status): State<StatusBoard>| async move {
+        let problem = status.get().problem;
+        let code = if problem.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (code, problem)
+    };
+    let json = |State(status): State<StatusBoard>| async move {
+        let text = serde_json::to_string(&status.get()).unwrap_or_default();
+        ([(CONTENT_TYPE, "application/json")], text)
+    };
+    let text = || async {
+        process_gauges();
+        RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+    };
+    let router = Router::new()
+        .route("/metrics", get(text))
+        .route("/status", get(json))
+        .route("/health", get(health))
+        .with_state(status);
+    tokio::spawn(async move {
+        let upkeep = tokio::spawn(upkeep());
+        let served = axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.begun().await }).await;
+        if let Err(error) = served {
+            tracing::warn!(%error, "the metrics server stopped");
+        }
+        upkeep.abort();
+    });
+    Ok(bound)
 }
 
 async fn upkeep() {

@@ -8,10 +8,12 @@
 //! ```
 use crate::{
     NodeError,
+    answers::Answers,
     cluster::{Cluster, ClusterSettings},
     config::NodeConfig,
     content,
     datadir::DataDir,
+    gateway::{self, GatewayRole, Shown},
     health::Health,
     ledger::Ledger,
     metrics::{self, MetricsSource},
@@ -23,8 +25,9 @@ use crate::{
 use alloy_primitives::Address;
 use alloy_signer_local::PrivateKeySigner;
 use pervade_chainspec::ChainSpec;
+use pervade_gateway::service::StatusBoard;
 use pervade_p2p::NetworkHandle;
-use pervade_rpc::{ClusterView, RpcContext, RpcHandle};
+use pervade_rpc::{AnswerBoard, ClusterView, GatewayView, RpcContext, RpcHandle};
 use pervade_storage::{Storage, StorageError};
 use pervade_txpool::TxPool;
 use std::{
@@ -108,6 +111,7 @@ pub struct Node {
     blocks: Option<oneshot::Receiver<Result<(), NodeError>>>,
     network: Option<NetworkHandle>,
     observer: Option<ObserverThread>,
+    gateway: Option<JoinHandle<()>>,
     temporary: Option<TempDir>,
 }
 
@@ -120,6 +124,7 @@ impl Node {
         config: &NodeConfig,
         chain: OpenedChain,
         role: Role,
+        gateway: Option<GatewayRole>,
         shutdown: Shutdown,
     ) -> Result<Self, NodeError> {
         let started = Instant::now();
@@ -137,15 +142,17 @@ impl Node {
         let pool = TxPool::open(&datadir.txpool(), spec.clone(), storage.clone(), config.pool_config())?;
         let heads = broadcast::Sender::new(HEADS_KEPT);
         let observed = broadcast::Sender::new(OBSERVED_KEPT);
+        let answers = Arc::new(Answers::new(spec.clone(), storage.clone()));
         let cluster = match &role {
             Role::Member { key } => {
-                let settings = cluster_settings(config, &datadir, key.clone())?;
+                let settings = cluster_settings(config, &datadir, key.clone(), answers.clone())?;
                 Some(Cluster::start(settings, ledger.clone(), pool.clone(), heads.clone(), shutdown.clone()).await?)
             }
             _ => None,
         };
         let view = cluster.as_ref().map(|cluster| cluster.view.clone());
         let health = Health::new(storage.clone(), shutdown.clone(), view.clone());
+        let status = StatusBoard::default();
         let context = RpcContext {
             spec: spec.clone(),
             storage: storage.clone(),
@@ -155,6 +162,8 @@ impl Node {
             // On an imported chain they wait in the pool, checked like anywhere else.
             accepts_transactions: true,
             cluster: view.map(|view| view as Arc<dyn ClusterView>),
+            answers: pervade.then(|| answers.clone() as Arc<dyn AnswerBoard>),
+            gateway: gateway.is_some().then(|| Arc::new(Shown(status.clone())) as Arc<dyn GatewayView>),
             client_version: crate::client_version(),
             health: health.healthy_probe(),
             ready: health.ready_probe(),
@@ -172,6 +181,8 @@ impl Node {
             None => (None, None),
         };
 
+        let gateway =
+            gateway.map(|role| gateway::start(role, rpc.local.clone(), &answers, &heads, status, shutdown.clone()));
         let (blocks, network) = match (role, cluster) {
             (Role::Producer { account, pacing }, _) => {
                 let producer = Producer {
@@ -207,6 +218,7 @@ impl Node {
             blocks,
             network,
             observer,
+            gateway,
             temporary,
         })
     }
@@ -253,6 +265,10 @@ impl Node {
     async fn stop(self) -> Result<(), NodeError> {
         self.shutdown.begin();
         let servers = async {
+            if let Some(gateway) = self.gateway {
+                // It ends by itself at the shutdown; a panic in it is logged by tokio and stops nothing here.
+                let _ = gateway.await;
+            }
             self.rpc.stop().await;
             if let Some(network) = self.network {
                 network.shutdown().await;
@@ -289,12 +305,14 @@ fn cluster_settings(
     config: &NodeConfig,
     datadir: &DataDir,
     key: Option<PrivateKeySigner>,
+    answers: Arc<Answers>,
 ) -> Result<ClusterSettings, NodeError> {
     Ok(ClusterSettings {
         network: config.network_config(datadir.root())?,
         folder: datadir.consensus(),
         key,
         declared_unsigned: config.validator.unsigned,
+        answers,
     })
 }
 

@@ -46,7 +46,7 @@ impl Running {
     async fn with(config: NodeConfig) -> Self {
         let shutdown = Shutdown::default();
         let (chain, role, _) = open(&config).unwrap();
-        let node = Node::start(&config, chain, role, shutdown.clone()).await.unwrap();
+        let node = Node::start(&config, chain, role, None, shutdown.clone()).await.unwrap();
         let (http, metrics) = (node.http.unwrap(), node.metrics.unwrap());
         Self { http, metrics, shutdown, node: tokio::spawn(node.run()), client: reqwest::Client::new() }
     }

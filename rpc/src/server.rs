@@ -3,9 +3,11 @@ use crate::{
     RpcConfig,
     api::{Api, Module},
     cluster::Cluster,
-    database, eth,
+    database, eth, gateway,
+    gateway::{AnswerBoard, GatewayView},
     http::{Access, AccessLayer, Probe, cors},
     limits::STOP_TIME_MAX,
+    local::LocalCalls,
     middleware::{CallLayer, Methods},
     net, observations,
     observations::ObservedBlock,
@@ -44,6 +46,10 @@ pub struct RpcContext {
     pub accepts_transactions: bool,
     /// The network that this node is part of.
     pub cluster: Cluster,
+    /// Where the signed answers of gateways meet.
+    pub answers: Option<Arc<dyn AnswerBoard>>,
+    /// The gateway inside this node.
+    pub gateway: Option<Arc<dyn GatewayView>>,
     /// `web3_clientVersion`.
     pub client_version: String,
     /// `GET /health`: the process works, no write has failed.
@@ -59,6 +65,8 @@ pub struct RpcHandle {
     pub http: Option<SocketAddr>,
     /// Bound WebSocket address.
     pub ws: Option<SocketAddr>,
+    /// The same methods inside this process.
+    pub local: LocalCalls,
     servers: Vec<ServerHandle>,
 }
 
@@ -99,7 +107,8 @@ pub async fn serve(config: RpcConfig, context: RpcContext) -> Result<RpcHandle, 
     });
     let api = Arc::new(Api::new(context, config.limits.clone()));
     let start = |address, serves| Listener { config: &config, access: &access, api: &api, serves }.start(address);
-    let mut handle = RpcHandle { http: None, ws: None, servers: Vec::new() };
+    let local = LocalCalls::new(module(api.clone()).map_err(io::Error::other)?);
+    let mut handle = RpcHandle { http: None, ws: None, local, servers: Vec::new() };
     match (config.http, config.ws) {
         (Some(http), Some(ws)) if http == ws => {
             let (address, server) = start(http, Serves::Both).await?;
@@ -190,6 +199,7 @@ pub(crate) fn module(api: Arc<Api>) -> Result<Module, RegisterMethodError> {
     observations::register(&mut module)?;
     receipt_proof::register(&mut module)?;
     subscribe::register(&mut module)?;
+    gateway::register(&mut module)?;
     Ok(module)
 }
 

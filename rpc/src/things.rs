@@ -135,11 +135,12 @@ impl RequestJson {
     }
 }
 
-/// Which requests: the open ones of a thing, a page at a time.
+/// Which requests: the open ones of a thing, or those that name a gateway, a page at a time.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Filter {
-    thing: B256,
+    thing: Option<B256>,
+    gateway: Option<Address>,
     cursor: Option<Number>,
     limit: Option<Number64>,
 }
@@ -152,13 +153,20 @@ struct PageJson {
 }
 
 fn requests(api: &Api, arguments: &Arguments<'_>) -> Result<Json, RpcError> {
-    let Filter { thing, cursor, limit } = arguments.required(0)?;
-    let view = api.view(block(arguments, 1)?)?;
+    let Filter { thing, gateway, cursor, limit } = arguments.required(0)?;
+    let (header, view) = api.header_and_view(block(arguments, 1)?)?;
     let number = view.number();
     let limit = limit.map_or(REQUESTS_MAX, |Number64(limit)| limit.min(REQUESTS_MAX));
     let cursor = cursor.map_or(U256::ZERO, |Number(cursor)| cursor);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let (ids, next) = things::requests(api.spec(), &view, number, (thing, cursor, limit))?;
+    let (ids, next) = match (thing, gateway) {
+        (Some(thing), None) => things::requests(api.spec(), &view, number, (thing, cursor, limit))?,
+        (None, Some(gateway)) => {
+            let block = (number, header.timestamp);
+            things::requests_of_gateway(api.spec(), &view, block, gateway, (cursor, limit))?
+        }
+        _ => return Err(RpcError::InvalidParams { reason: "requests are of a thing or of a gateway: name one" }),
+    };
     let mut requests = Vec::with_capacity(ids.len());
     for id in ids {
         if let Some(record) = things::request(api.spec(), &view, number, id)? {

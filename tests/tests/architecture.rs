@@ -3,7 +3,8 @@
 //! ```text
 //! chainspec <- storage <-+
 //! semantics, evidence  <-+- evm-ext <- txpool <- rpc <- node <- tests
-//! chainspec <- p2p, consensus, gateway <----------------+
+//!                              ^------ gateway <--------+
+//! chainspec <- p2p, consensus <-------------------------+
 //! ```
 use serde_json::Value;
 use std::{collections::BTreeMap, process::Command};

@@ -113,7 +113,7 @@ fn the_genesis_reference_states_the_protocols_limits() {
 
 #[test]
 fn the_metrics_are_those_of_the_program() {
-    let source: String = ["storage", "txpool", "rpc", "evm-ext", "p2p", "node"].map(source).concat();
+    let source: String = ["storage", "txpool", "rpc", "evm-ext", "p2p", "gateway", "node"].map(source).concat();
     let recorded = |name: &str| source.split(&format!("{name}!(\"")).skip(1).map(until_quote).collect::<Vec<_>>();
     let real = ["gauge", "counter", "histogram"].iter().flat_map(|kind| recorded(kind)).collect();
     let text = read("docs/metrics.md");

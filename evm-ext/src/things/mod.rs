@@ -46,8 +46,8 @@ mod wheel;
 
 pub use description::check as check_description;
 pub use events::{RequestEvent, request_event};
-pub use questions::{RequestRecord, ThingRecord, next_due_time, request, requests, thing};
-pub use requests::ContentRange;
+pub use questions::{RequestRecord, ThingRecord, next_due_time, request, requests, requests_of_gateway, thing};
+pub use requests::{ContentRange, SignedAnswer};
 pub use signatures::{Answer, Custody, DeviceMessage, Fetch, Register, digest, domain};
 
 pub(crate) use queue::Item;
@@ -67,7 +67,7 @@ pub(crate) mod abi {
         "../contracts/IThings.sol"
     );
 }
-use abi::IThings;
+pub use abi::IThings;
 
 const fn slot(place: u64) -> U256 {
     U256::from_limbs([place, 0, 0, 0])

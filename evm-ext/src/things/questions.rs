@@ -154,6 +154,23 @@ pub fn requests(
     Ok(page.map(|page| (page.requestIds, page.next)).unwrap_or_default())
 }
 
+/// A page of open requests that name a gateway, the newest first: at most `limit` with ids below `before` (zero: all); and the
+/// id to go on below (zero: at the end). `now` is the time of the block, unix seconds. Also ends after a number of requests
+/// that are none of these: a page may be empty though another follows.
+///
+/// # Errors
+/// The state cannot be read.
+pub fn requests_of_gateway(
+    spec: &ChainSpec,
+    state: impl StateReader,
+    (number, now): (u64, u64),
+    gateway: Address,
+    (before, limit): (U256, usize),
+) -> Result<(Vec<U256>, U256), StorageError> {
+    let page = ask(spec, state, number, |frame| stored::of_gateway(frame, gateway, (before, limit, now)))?;
+    Ok(page.unwrap_or_default())
+}
+
 /// When the next work of the protocol is due, unix seconds: 0 if some is due already at this base fee (wei per gas),
 /// `None` if nothing waits for a time. It ends a proposer's wait for an empty block.
 ///

@@ -17,9 +17,10 @@ mod record;
 mod report;
 mod source;
 
+pub use agreement::SignedAnswer;
 pub(crate) use create::fetch;
 pub(super) use create::{quote, request};
-pub(super) use list::pending;
+pub(super) use list::{of_gateway, pending};
 pub(super) use record::Request;
 pub(super) use report::report;
 pub use source::ContentRange;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     NodeError,
+    answers::Answers,
     ledger::{ClusterLedger, Ledger, validators},
     metrics,
     shutdown::Shutdown,
@@ -35,7 +36,6 @@ use tokio::{
 };
 
 /// What is particular to a node of a cluster.
-#[derive(Debug)]
 pub struct ClusterSettings {
     /// The network.
     pub network: NetworkConfig,
@@ -45,6 +45,8 @@ pub struct ClusterSettings {
     pub key: Option<PrivateKeySigner>,
     /// The operator says that this key has signed nothing at the height that is being decided.
     pub declared_unsigned: bool,
+    /// Where the signed answers of gateways meet.
+    pub answers: Arc<Answers>,
 }
 
 /// The running parts of a node of a cluster.
@@ -96,6 +98,7 @@ impl Cluster {
         let view = Arc::new(LocalView::new(network.clone(), head.number(), earliest, told));
         let runtime = Handle::current();
         transactions::take(events.take_topic(Topic::Transactions), network.clone(), pool.clone(), runtime.clone())?;
+        settings.answers.join(network.clone(), events.take_topic(Topic::Gateway));
         tokio::spawn(transactions::tell(to_tell, network.clone(), pool.clone(), shutdown.clone()));
         tokio::spawn(list_peers(network.clone(), view.clone(), shutdown.clone()));
 

@@ -2,6 +2,7 @@
 pub mod db;
 pub mod devnet;
 pub mod export;
+pub mod gateway;
 pub mod genesis;
 pub mod import;
 pub mod keys;
@@ -69,6 +70,7 @@ pub fn run(cli: Cli) -> Result<(), NodeError> {
     match cli.command {
         Command::Node(_) => Ok(()),
         Command::Devnet(args) => devnet::run(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Testnet(command) => testnet::run(command),
         Command::Status(args) => status::run(&args),
         Command::Verify(args) => verify::run(&args),

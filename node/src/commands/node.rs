@@ -3,7 +3,8 @@ use crate::{
     NodeError, OpenedChain,
     config::{LogOptions, NodeConfig, NodeOptions, VerbosityOptions},
     datadir::DataDir,
-    dev::DevNetwork,
+    dev::{DevNetwork, mnemonic_accounts},
+    gateway::GatewayRole,
     keys::{read_keystore, read_password},
     logging,
     service::{Node, Role},
@@ -60,10 +61,11 @@ async fn serve(config: &NodeConfig, lifeline: bool) -> Result<(), NodeError> {
         shutdown.on_end_of_input()?;
     }
     let (chain, role, banner) = open(config)?;
+    let gateway = gateway_role(config, &chain.spec)?;
     let (chain_id, genesis, head) = (chain.spec.chain_id(), chain.spec.genesis_hash(), chain.storage.head());
     let datadir = chain.datadir.root().to_owned();
     let role_name = role.name();
-    let node = Node::start(config, chain, role, shutdown).await?;
+    let node = Node::start(config, chain, role, gateway, shutdown).await?;
     if let Some(banner) = banner.filter(|_| !config.log.quiet && config.verbosity.verbosity > 1) {
         print!("{banner}");
         for (kind, scheme, addr) in [("HTTP", "http", node.http), ("WebSocket", "ws", node.ws)] {
@@ -88,6 +90,19 @@ async fn serve(config: &NodeConfig, lifeline: bool) -> Result<(), NodeError> {
     node.run().await?;
     tracing::info!("node stopped");
     Ok(())
+}
+
+/// The gateway that the settings name. A development network has an account for it.
+fn gateway_role(config: &NodeConfig, spec: &ChainSpec) -> Result<Option<GatewayRole>, NodeError> {
+    if config.gateway.config.is_some() && spec.pervade().is_none() {
+        let reason = "this chain has no things: leave it out".into();
+        return Err(NodeError::Setting { setting: "gateway", reason });
+    }
+    let dev = match config.dev.enabled && config.gateway.config.is_some() {
+        true => mnemonic_accounts(config.dev.accounts)?.pop(),
+        false => None,
+    };
+    GatewayRole::read(&config.gateway, dev)
 }
 
 /// Opens what the settings name. The last is what a development network prints.

@@ -49,6 +49,9 @@ pub struct NodeOptions {
     /// Password file and metrics.
     #[command(flatten, next_help_heading = "Validator and operator")]
     pub operator: OperatorOptions,
+    /// The gateway inside the node.
+    #[command(flatten, next_help_heading = "Gateway")]
+    pub gateway: GatewayOptions,
     /// The network between nodes.
     #[command(flatten, next_help_heading = "Network between nodes")]
     pub network: NetworkOptions,
@@ -97,6 +100,8 @@ pub struct NodeConfig {
     pub history: HistoryConfig,
     /// The validator's key.
     pub validator: ValidatorConfig,
+    /// The gateway inside the node.
+    pub gateway: GatewaySettings,
     /// JSON-RPC over HTTP.
     pub http: HttpConfig,
     /// JSON-RPC over WebSocket.
@@ -121,6 +126,7 @@ impl NodeOptions {
             history: self.history.or(below.history),
             validator: self.validator.or(below.validator),
             operator: self.operator.or(below.operator),
+            gateway: self.gateway.or(below.gateway),
             network: self.network.or(below.network),
             http: self.http.or(below.http),
             ws: self.ws.or(below.ws),
@@ -150,6 +156,7 @@ impl NodeOptions {
             chain: all.chain.or_defaults(dev),
             store: all.store.or_defaults(dev),
             operator: all.operator.or_defaults(dev),
+            gateway: all.gateway.or_defaults(dev),
             network: all.network.or_defaults(dev),
             verbosity: all.verbosity.or_defaults(dev),
             history: all.history.or_defaults(dev),
@@ -177,6 +184,9 @@ impl NodeConfig {
         }
         if !self.dev.enabled && self.chain.datadir.is_none() {
             return wrong("datadir", "is missing: say where the chain is kept (or use --dev)".into());
+        }
+        if self.gateway.config.is_none() && self.gateway.key.is_some() {
+            return wrong("gateway.key", "needs --gateway, the file with what the gateway may reach".into());
         }
         if self.dev.accounts > DEV_ACCOUNTS_MAX {
             return wrong("dev.accounts", format!("{} is more than {DEV_ACCOUNTS_MAX}", self.dev.accounts));

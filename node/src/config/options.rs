@@ -1,7 +1,7 @@
 //! Every setting of a node: flag, environment variable, key of the file, default.
 //!
 //! A flag `--a.b` is the key `b` in the section `[a]` of the file; one without a dot is a key of the top level.
-//! `--http`, `--ws` and `--dev`, which are also sections, are the key `enabled` there.
+//! `--http`, `--ws` and `--dev`, which are also sections, are the key `enabled` there; `--gateway` is the key `config`.
 use super::{
     section::section,
     values::{ExternalAddress, GcMode, List, LogFormat, Period},
@@ -62,6 +62,21 @@ section! {
         password: PathBuf ["password", "PERVADE_PASSWORD", "FILE"];
         /// Serves /metrics, /health and /ready there (without it: nowhere)
         metrics: SocketAddr ["metrics", "PERVADE_METRICS", "ADDR:PORT"];
+    }
+}
+
+section! {
+    /// The gateway inside this node.
+    GatewayOptions => GatewaySettings (dev)
+    switches {}
+    values {}
+    optional {
+        /// TOML file with what a gateway inside this node may reach, and its credentials (without it: no gateway)
+        config: PathBuf ["gateway", "PERVADE_GATEWAY", "FILE"];
+        /// Keystore (version 3) of the gateway's account. With --dev the default is the last of the funded accounts
+        key: PathBuf ["gateway.key", "PERVADE_GATEWAY_KEY", "FILE"];
+        /// File whose first line opens the keystore of --gateway.key (without it: asked on the terminal)
+        password: PathBuf ["gateway.password", "PERVADE_GATEWAY_PASSWORD", "FILE"];
     }
 }
 

@@ -64,6 +64,8 @@ async fn a_namespace_that_does_not_exist_is_a_configuration_error() {
         observed: node.observed.clone(),
         accepts_transactions: true,
         cluster: None,
+        answers: None,
+        gateway: None,
         client_version: String::new(),
         health: Probe::default(),
         ready: Probe::default(),

@@ -77,6 +77,8 @@ impl Node {
             observed: observed.clone(),
             accepts_transactions: true,
             cluster: None,
+            answers: None,
+            gateway: None,
             client_version: "Pervade/test".into(),
             health: Default::default(),
             ready: Default::default(),

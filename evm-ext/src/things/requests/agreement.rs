@@ -44,7 +44,7 @@ mod proof_abi {
         }
     }
 }
-use proof_abi::SignedAnswer;
+pub use proof_abi::SignedAnswer;
 
 /// What proves a report.
 pub(super) struct Proof {

@@ -8,10 +8,15 @@ use crate::{
         Frame,
         slots::{Field, offset},
     },
-    things::{OPEN_REQUESTS_OF, Result, THINGS, abi::IThings, custom, registry::OPEN_REQUESTS},
+    things::{OPEN_REQUESTS_OF, REQUEST_COUNT, Result, THINGS, abi::IThings, custom, registry::OPEN_REQUESTS},
 };
-use alloy_primitives::{B256, U256};
-use pervade_chainspec::params::{PAGE_ENTRIES_MAX, REQUESTER_REQUESTS_MAX, THING_REQUESTS_MAX, THINGS_ADDRESS};
+use alloy_primitives::{Address, B256, U256};
+use pervade_chainspec::params::{
+    PAGE_ENTRIES_MAX, REQUEST_SECONDS_MAX, REQUESTER_REQUESTS_MAX, THING_REQUESTS_MAX, THINGS_ADDRESS,
+};
+
+/// Requests that one question about a gateway looks at: some milliseconds.
+const LOOKED_AT_MAX: usize = 4_096;
 
 const COUNT: Field = Field::new(0, 64);
 const FIRST: Field = Field::new(64, 96);
@@ -81,6 +86,31 @@ pub(super) fn close(frame: &mut Frame<'_>, request: &Request) -> Result<()> {
     request.set_links(frame, U256::ZERO)?;
     let count = COUNT.get_u64(list).saturating_sub(1);
     frame.store(THINGS_ADDRESS, slot, COUNT.set_u64(list, count))
+}
+
+/// Open requests that name a gateway, the newest first: at most `entries` with ids below `before` (zero: all), and the id to
+/// go on below; zero at the end. What was made longer ago than a request lives, at `now`, cannot be open.
+pub(in crate::things) fn of_gateway(
+    frame: &mut Frame<'_>,
+    gateway: Address,
+    (before, entries, now): (U256, usize, u64),
+) -> Result<(Vec<U256>, U256)> {
+    let count = frame.load(THINGS_ADDRESS, REQUEST_COUNT)?;
+    let mut id = if before.is_zero() { count } else { before.saturating_sub(U256::ONE).min(count) };
+    let (mut ids, mut looked_at) = (Vec::new(), 0usize);
+    while !id.is_zero() && ids.len() < entries && looked_at < LOOKED_AT_MAX {
+        let request = Request::load(frame, id)?;
+        if request.created(frame)?.saturating_add(REQUEST_SECONDS_MAX) < now {
+            return Ok((ids, U256::ZERO));
+        }
+        if request.is_open() && request.gateways(frame)?.contains(&gateway) {
+            ids.push(id);
+        }
+        id = id.saturating_sub(U256::ONE);
+        looked_at = looked_at.saturating_add(1);
+    }
+    let next = if id.is_zero() { id } else { id.saturating_add(U256::ONE) };
+    Ok((ids, next))
 }
 
 /// A page of open requests. A cursor whose request has been closed meanwhile begins anew.
