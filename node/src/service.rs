@@ -162,7 +162,7 @@ impl Node {
             // On an imported chain they wait in the pool, checked like anywhere else.
             accepts_transactions: true,
             cluster: view.map(|view| view as Arc<dyn ClusterView>),
-            answers: pervade.then(|| answers.clone() as Arc<dyn AnswerBoard>),
+            answers: spec.pervade().is_some().then(|| answers.clone() as Arc<dyn AnswerBoard>),
             gateway: gateway.is_some().then(|| Arc::new(Shown(status.clone())) as Arc<dyn GatewayView>),
             client_version: crate::client_version(),
             health: health.healthy_probe(),

@@ -91,7 +91,7 @@ impl Running {
         let config = options.resolve(None).unwrap();
         let shutdown = Shutdown::default();
         let (chain, role, _) = open(&config).unwrap();
-        let node = Node::start(&config, chain, role, shutdown.clone()).await.unwrap();
+        let node = Node::start(&config, chain, role, None, shutdown.clone()).await.unwrap();
         let http = node.http.unwrap();
         Self { http, shutdown, node: tokio::spawn(node.run()), client: reqwest::Client::new() }
     }

@@ -1,7 +1,7 @@
 //! Four validators as real processes: they agree, survive kills, and take others along. Longer runs are `slow_`, and in
 //! `cargo run -p pervade-tests --bin cluster`.
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, U256, hex};
-use alloy_sol_types::{SolCall, sol};
+use alloy_sol_types::SolCall;
 use pervade_chainspec::ChainSpec;
 use pervade_node::{commands::verify::verify, remote::Remote};
 use pervade_tests::{
@@ -17,7 +17,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-sol!("../contracts/IThings.sol");
+/// Bindings, whose documentation is the interface's.
+#[allow(missing_docs)]
+mod abi {
+    alloy_sol_types::sol!("../contracts/IThings.sol");
+}
+use abi::IThings;
 
 const WAIT: Duration = Duration::from_secs(20);
 const RECEIVER: Address = Address::repeat_byte(9);

@@ -57,9 +57,9 @@ fn fill(chain: &BenchChain, accounts: u64) -> eyre::Result<()> {
     by_hash.sort_unstable();
     let mut filled = 0;
     // Nothing is drawn where standard error is no terminal.
-    let progress = ProgressBar::new(accounts).with_message("accounts filled").with_style(
-        ProgressStyle::with_template("{msg} [{bar:40}] {human_pos} of {human_len}, {eta} left")?,
-    );
+    let progress = ProgressBar::new(accounts)
+        .with_message("accounts filled")
+        .with_style(ProgressStyle::with_template("{msg} [{bar:40}] {human_pos} of {human_len}, {eta} left")?);
     for block in by_hash.chunks(FILL_ACCOUNTS) {
         let update = chain.storage.latest_view().update(&changes(block.iter().map(|(_, index)| (*index, 1))))?;
         chain.storage.commit_unsynced(chain.block_with_state(update))?;
