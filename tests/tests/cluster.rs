@@ -1,7 +1,7 @@
 //! Four validators as real processes: they agree, survive kills, and take others along. Longer runs are `slow_`, and in
 //! `cargo run -p pervade-tests --bin cluster`.
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, U256, hex};
-use alloy_sol_types::{SolCall, sol};
+use alloy_sol_types::SolCall;
 use pervade_chainspec::ChainSpec;
 use pervade_node::{commands::verify::verify, remote::Remote};
 use pervade_tests::{
@@ -17,7 +17,11 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-sol!("../contracts/IThings.sol");
+mod abi {
+    #![allow(missing_docs, reason = "generated from the interface")]
+    alloy_sol_types::sol!("../contracts/IThings.sol");
+}
+use abi::IThings;
 
 const WAIT: Duration = Duration::from_secs(20);
 const RECEIVER: Address = Address::repeat_byte(9);
@@ -76,6 +80,8 @@ async fn four_validators_agree_survive_a_kill_and_take_a_follower_along() {
     assert!(status["cluster"]["peers"].as_array().unwrap().len() >= 3, "{status}");
 }
 
+/// Hands what it is called with, and all it has, to Thing Communication.
+const FORWARDER: [u8; 16] = hex!("365f5f375f5f365f476171015af15000");
 const THINGS: &str = "0x0000000000000000000000000000000000007101";
 
 /// The same with an ether, deployed: its address, once it is there.
