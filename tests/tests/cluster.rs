@@ -17,9 +17,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Bindings, whose documentation is the interface's.
-#[allow(missing_docs)]
 mod abi {
+    #![allow(missing_docs, reason = "generated from the interface")]
     alloy_sol_types::sol!("../contracts/IThings.sol");
 }
 use abi::IThings;
@@ -81,13 +80,9 @@ async fn four_validators_agree_survive_a_kill_and_take_a_follower_along() {
     assert!(status["cluster"]["peers"].as_array().unwrap().len() >= 3, "{status}");
 }
 
+/// Hands what it is called with, and all it has, to Thing Communication.
+const FORWARDER: [u8; 16] = hex!("365f5f375f5f365f476171015af15000");
 const THINGS: &str = "0x0000000000000000000000000000000000007101";
-
-/// Code of a contract that calls Things with its own calldata and all its ether, and answers or reverts as that does:
-/// CALLDATACOPY(0, 0, size); CALL(gas, things, SELFBALANCE, 0, size, 0, 0); RETURNDATACOPY(0, 0, size); RETURN or REVERT.
-const FORWARDER: [u8; 46] = hex!(
-    "365f5f37" "5f5f365f47730000000000000000000000000000000000007101" "5af1" "3d5f5f3e" "602a57" "3d5ffd" "5b3d5ff3"
-);
 
 /// A [`FORWARDER`] with an ether, deployed: its address, once it is there.
 async fn forwarder(node: &RunningNode, nonce: u64) -> Address {
