@@ -41,7 +41,8 @@ fn every_flag_of_a_node_is_a_key_of_the_file() {
     let optional =
         ["--datadir", "d", "--password", "p", "--metrics", "127.0.0.1:1", "--validator.key", "k", "--log.file", "l"];
     let network = ["--nodekey", "n", "--nat", "extip:192.0.2.1", "--chain", "g"];
-    let table = dump(dir.path(), &[&optional[..], &network].concat(), &[]).unwrap();
+    let gateway = ["--gateway", "c", "--gateway.key", "k", "--gateway.password", "p"];
+    let table = dump(dir.path(), &[&optional[..], &network, &gateway].concat(), &[]).unwrap();
     let help = Command::new(env!("CARGO_BIN_EXE_pervade")).args(["node", "--help"]).output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
@@ -53,6 +54,7 @@ fn every_flag_of_a_node_is_a_key_of_the_file() {
             Some((section, key)) => table[section].get(key).is_some(),
             None => match flag {
                 "config" | "dump-config" | "help" | "version" => true,
+                "gateway" => table[flag].get("config").is_some(),
                 "http" | "ws" | "dev" => table[flag].get("enabled").is_some(),
                 _ => table.contains_key(flag),
             },

@@ -126,7 +126,7 @@ impl UpdateWriter<'_, '_> {
 /// Adds to `batch` what takes the state back from block `number` to its parent.
 pub(crate) fn revert_block(database: &Database, batch: &mut Batch<'_>, number: u64) -> Result<(), StorageError> {
     if let Some(index) = database.get(Column::HistoryIndex, &block_key(number))? {
-        let (mut hashes, mut begun) = (BTreeSet::new(), BTreeSet::new());
+        let (mut hashes, mut begun, mut named_again) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for_each_key(&index, |key| {
             let history_key = history_key(key, number);
             let Some(before) = database.get(Column::History, &history_key)? else {
@@ -134,14 +134,22 @@ pub(crate) fn revert_block(database: &Database, batch: &mut Batch<'_>, number: u
                 return Err(StorageError::Damaged { column: Column::History.name(), reason });
             };
             let record = if before.is_empty() { None } else { Some(&*before) };
-            if let Some(hash) = content::hash_of(key).filter(|_| record.is_none()) {
-                hashes.insert(hash);
-                begun.insert(key[1..].to_vec());
+            match content::hash_of(key) {
+                Some(hash) if record.is_none() => {
+                    hashes.insert(hash);
+                    begun.insert(key[1..].to_vec());
+                }
+                Some(hash) => {
+                    named_again.insert(hash);
+                }
+                None => {}
             }
             batch.set(column_of(key)?, &key[1..], record)?;
             batch.delete(Column::History, &history_key)
         })?;
         batch.delete(Column::HistoryIndex, &block_key(number))?;
+        // A reference that the block ended is back with this batch, which the database does not show yet.
+        hashes.retain(|hash| !named_again.contains(hash));
         content::free_after_revert(database, batch, &hashes, number, &begun)?;
     }
     batch.put(Column::Meta, meta::STATE, &block_key(number.saturating_sub(1)))

@@ -50,7 +50,7 @@ fn chain(history: HistoryMode, blocks: u64) -> Chain {
 fn said(number: u64) -> BlockObservations {
     let subjects = 1..=(number % 5) as u8;
     let observations = subjects.map(|subject| record(subject, (number % 3) as u8, subject % 2)).collect();
-    let bindings = if number % 4 == 0 { vec![binding(0, number as u8)] } else { Vec::new() };
+    let bindings = if number.is_multiple_of(4) { vec![binding(0, number as u8)] } else { Vec::new() };
     BlockObservations { observations, bindings }
 }
 

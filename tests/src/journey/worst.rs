@@ -116,9 +116,12 @@ pub fn search(seed: u64, time_max: Duration) -> Vec<Worst> {
     found
 }
 
+/// One piece of work, as often as it is asked for.
+type Run = Box<dyn Fn(&mut Counter) -> Result<(), Error>>;
+
 /// `None` for a mapping that is refused when it is defined.
 fn measure(input: Input) -> Option<Worst> {
-    let (function, extra, run): (_, u64, Box<dyn Fn(&mut Counter) -> Result<(), Error>>) = match input.clone() {
+    let (function, extra, run): (_, u64, Run) = match input.clone() {
         Input::Normalize(format, program, payload) => {
             let mapping = Mapping::compile(&model(), format, program.as_bytes()).ok()?;
             let loading = prices::COMPILE_BYTE * program.len() as u64;

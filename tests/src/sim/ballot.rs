@@ -55,11 +55,10 @@ impl Ballot {
         match &self.motion {
             None if plan.may_begin => return self.begin(oracle, random, plan),
             None => {}
-            Some(motion) if !motion.has_voted => {
-                if motion.proposals.iter().all(|hash| oracle.includes(hash)) {
-                    self.vote(oracle);
-                }
+            Some(motion) if !motion.has_voted && motion.proposals.iter().all(|hash| oracle.includes(hash)) => {
+                self.vote(oracle);
             }
+            Some(motion) if !motion.has_voted => {}
             Some(_) => {
                 let all_in =
                     self.papers.values().flat_map(|papers| &papers.signed).all(|one| oracle.includes(&one.hash));

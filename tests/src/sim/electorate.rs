@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_vote_holds_two_blocks_later_and_too_much_at_once_waits() {
         let mut electorate = Electorate::new(4);
-        let [first, second] = [1, 2].map(|byte| B256::repeat_byte(byte));
+        let [first, second] = [1, 2].map(B256::repeat_byte);
         electorate.propose(10, first, 0, Change { place: 4, power: 1 });
         electorate.propose(10, second, 0, Change { place: 5, power: 1 });
         for id in [1, 2] {

@@ -84,15 +84,20 @@ impl Heard {
     }
 }
 
+/// Height, round and step.
+type Place = (u64, u32, SignedStep);
+/// Block, and the earlier round that a proposal refers to.
+type Content = (B256, Option<u32>);
+
 /// Place and content of a signature by `validator` in a message of agreement.
-fn signature(message: &[u8], validator: Address) -> Option<((u64, u32, SignedStep), (B256, Option<u32>))> {
+fn signature(message: &[u8], validator: Address) -> Option<(Place, Content)> {
     let vote = wire::vote(message).filter(|vote| vote.validator == validator).map(|vote| of_vote(&vote));
     let proposal = || wire::proposal(message).filter(|proposal| proposal.proposer == validator);
     vote.or_else(|| proposal().map(|proposal| of_proposal(&proposal)))
 }
 
 /// Place and content of a vote.
-pub(super) fn of_vote(vote: &SignedVote) -> ((u64, u32, SignedStep), (B256, Option<u32>)) {
+pub(super) fn of_vote(vote: &SignedVote) -> (Place, Content) {
     let step = match vote.kind {
         VoteKind::Prevote => SignedStep::Prevote,
         VoteKind::Precommit => SignedStep::Precommit,
@@ -101,6 +106,6 @@ pub(super) fn of_vote(vote: &SignedVote) -> ((u64, u32, SignedStep), (B256, Opti
 }
 
 /// Place and content of a proposal.
-pub(super) fn of_proposal(proposal: &SignedProposal) -> ((u64, u32, SignedStep), (B256, Option<u32>)) {
+pub(super) fn of_proposal(proposal: &SignedProposal) -> (Place, Content) {
     ((proposal.height, proposal.round, SignedStep::Proposal), (proposal.block_hash, proposal.polka_round))
 }
