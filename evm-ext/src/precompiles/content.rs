@@ -5,8 +5,9 @@
 //! 32 bytes and more keccak256 of the value in the slot, the value in the content table
 //! ```
 //!
-//! The table is the one of contract code: named by hash, never changed, readable at any block. Content gets there when
-//! a transaction ends with a slot that holds its hash; what was kept in a reverted call is in no slot, and so nowhere.
+//! The table is storage's own: named by hash, never changed, there as long as a kept state has a slot that names it. Content
+//! gets there when a block ends with a slot that holds its hash; what was kept in a reverted call is in no slot, and so
+//! nowhere. So whoever writes a hash into a slot keeps its bytes in the same block: a hash copied from another slot names nothing.
 use super::{Frame, PrecompileError, slots};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
