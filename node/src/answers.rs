@@ -6,16 +6,22 @@
 //!   gossip  ──► checked against the state ──► kept, forwarded
 //!   gateway ◄── pervade_getAnswers ◄───────── kept
 //! ```
+mod early;
+
 use alloy_primitives::{Address, Bytes, U256};
+use early::Early;
 use parking_lot::Mutex;
 use pervade_chainspec::ChainSpec;
-use pervade_evm_ext::things::{self, RequestRecord};
+use pervade_evm_ext::{
+    governance,
+    things::{self, RequestRecord},
+};
 use pervade_gateway::service::Word;
 use pervade_p2p::{Lane, NetworkEvent, NetworkHandle, Topic, Verdict};
 use pervade_rpc::AnswerBoard;
 use pervade_storage::Storage;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
 use tokio::sync::Notify;
@@ -25,8 +31,6 @@ use tokio::sync::Notify;
 const KEPT_BYTES_MAX: usize = 64 << 20;
 /// What an answer takes beside its result, bytes.
 const ANSWER_OVERHEAD_BYTES: usize = 512;
-/// Answers that came before the block with their request: gateways hear of it at different moments.
-const EARLY_MAX: usize = 256;
 /// `IThings.Status` of requests that wait for an answer: Pending and Queued.
 const OPEN: [u8; 2] = [1, 2];
 
@@ -45,7 +49,7 @@ struct Kept {
     /// The latest answer of each gateway, by request.
     answers: BTreeMap<U256, BTreeMap<Address, Word>>,
     bytes: usize,
-    early: VecDeque<Word>,
+    early: Early,
 }
 
 impl Kept {
@@ -147,16 +151,18 @@ impl Answers {
     }
 
     fn keep_early(&self, word: Word) {
-        let mut kept = self.kept.lock();
-        if kept.early.len() >= EARLY_MAX {
-            kept.early.pop_front();
+        let Some(signer) = word.signer(self.spec.chain_id()) else { return };
+        let view = self.storage.latest_view();
+        let number = view.number();
+        match governance::gateways(&self.spec, view, number) {
+            Ok(gateways) => self.kept.lock().early.put(signer, &gateways, word),
+            Err(error) => tracing::debug!(%error, "an early answer is not kept"),
         }
-        kept.early.push_back(word);
     }
 
     /// Judges again what was early.
     fn promote_early(&self) {
-        let early = std::mem::take(&mut self.kept.lock().early);
+        let early = self.kept.lock().early.take();
         for word in early {
             match self.judge(&word) {
                 Judged::Of(gateway) => {
@@ -205,7 +211,7 @@ impl AnswerBoard for Answers {
 mod tests {
     use super::*;
 
-    fn word(request: u64, attempt: u32, bytes: usize) -> Word {
+    pub(super) fn word(request: u64, attempt: u32, bytes: usize) -> Word {
         Word {
             request: U256::from(request),
             attempt,

@@ -56,8 +56,21 @@ pub(crate) fn judge(
         },
         Agreement::Identical => judge_identical(gateways, words, relayer),
         Agreement::Median => judge_median(gateways, words, mapped, relayer),
-        // The thing's own word counts, which is no gateway's.
-        Agreement::Device | Agreement::Attested => Standing::Open,
+        // For a result the thing's own word counts, which is no gateway's.
+        Agreement::Device | Agreement::Attested => judge_failures(gateways, words, relayer),
+    }
+}
+
+/// Most gateways say that it failed; why, the lower median of their codes says.
+fn judge_failures(gateways: usize, words: &Words, relayer: Address) -> Standing {
+    let failed: Vec<&Word> = words.values().filter(|word| word.code != 0).collect();
+    let mut codes: Vec<u16> = failed.iter().map(|word| word.code).collect();
+    codes.sort_unstable();
+    match codes.get(codes.len().saturating_sub(1) >> 1) {
+        Some(code) if suffice(failed.len(), gateways) => {
+            Standing::Settled(settlement(failed.into_iter(), *code, Bytes::new(), relayer))
+        }
+        _ => Standing::Open,
     }
 }
 
@@ -254,6 +267,18 @@ mod tests {
     fn any_one_gateway_settles_what_one_is_trusted_with_and_none_what_the_thing_signs() {
         let report = settled(judge((Agreement::Gateway, false), 4, &words(&[(0, b"a")]), RELAYER));
         assert_eq!(answers(&report).len(), 1);
-        assert_eq!(judge((Agreement::Device, false), 4, &words(&[(0, b"a")]), RELAYER), Standing::Open);
+        assert_eq!(judge((Agreement::Device, false), 4, &words(&[(0, b"a"); 4]), RELAYER), Standing::Open);
+    }
+
+    #[test]
+    fn most_gateways_say_that_a_thing_which_signs_has_failed_and_the_lower_median_of_their_codes_why() {
+        for agreement in [Agreement::Device, Agreement::Attested] {
+            let judge = |said: &[(u16, &[u8])]| judge((agreement, false), 4, &words(said), RELAYER);
+            assert_eq!(judge(&[(2, b""), (2, b"")]), Standing::Open);
+            assert_eq!(judge(&[(2, b""), (0, b"on"), (2, b"")]), Standing::Open);
+            let report = settled(judge(&[(2, b""), (1, b""), (2, b"")]));
+            assert_eq!((report.code, report.result.len(), answers(&report).len()), (2, 0, 3));
+            assert_eq!(settled(judge(&[(2, b""), (1, b""), (1, b""), (4, b"")])).code, 1);
+        }
     }
 }

@@ -4,16 +4,22 @@ use super::{
     limits::REASON_CHARS_MAX,
 };
 use crate::{Answer, Bindings, Failure, FailureCode, GatewayError, Input, Thing};
-use alloy_primitives::{Bytes, I256};
+use alloy_primitives::{B256, Bytes, I256, hex::encode_prefixed};
 use alloy_sol_types::SolValue;
 use pervade_chainspec::params::REQUEST_RESULT_BYTES_MAX;
+use pervade_evm_ext::things::{Fetch, digest};
 use pervade_semantics::{number::Decimal, to_i256};
 use serde::Deserialize;
+use std::ops::RangeInclusive;
 
 /// Failure code: the mapping does not read the answer.
 const MAPPING_FAILED: u16 = 8;
+/// What a thing can say of itself; the other codes are about gateways.
+const CODES_OF_THINGS: RangeInclusive<u16> = FailureCode::Timeout as u16..=FailureCode::TooLarge as u16;
 /// Variable of an address that holds the request's id, wherever a form names it.
 const REQUEST_VARIABLE: &str = "requestId";
+/// Variable of an address that holds the nonce for an attestation token, where a provider of data must prove the answer.
+const NONCE_VARIABLE: &str = "nonce";
 
 /// What an attempt came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +71,13 @@ impl From<Failure> for Outcome {
     }
 }
 
-/// The answer of a thing that signs by itself.
+/// The answer of a thing that signs by itself: a result, or that it failed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct SignedByThing {
+    #[serde(default)]
+    code: u16,
+    #[serde(default)]
     result: Bytes,
     observed_at_ms: u64,
     signature: Bytes,
@@ -85,18 +94,31 @@ pub(crate) async fn attempt(chain: &Chain, bindings: &Bindings, request: &Reques
     let Some(registered) = chain.thing(request.thing).await? else {
         return Ok(Outcome::failed(FailureCode::Malformed as u16, "the thing is not registered any more"));
     };
-    match perform(bindings, request, &registered.description).await {
+    match perform(bindings, request, &registered.description, chain.id).await {
         Ok(answer) => read(chain, request, &answer).await,
         Err(failure) => Ok(failure.into()),
     }
 }
 
-async fn perform(bindings: &Bindings, request: &Request, description: &str) -> Result<Answer, Failure> {
+async fn perform(
+    bindings: &Bindings,
+    request: &Request,
+    description: &str,
+    chain_id: u64,
+) -> Result<Answer, Failure> {
     let thing = Thing::parse(description.as_bytes())?;
     let mut input = Input::parse(&request.input)?;
     let id = request.request_id.to_be_bytes::<32>();
-    input.set_variable(REQUEST_VARIABLE, alloy_primitives::hex::encode_prefixed(id).into());
+    input.set_variable(REQUEST_VARIABLE, encode_prefixed(id).into());
+    if let Some(nonce) = nonce(request, chain_id) {
+        input.set_variable(NONCE_VARIABLE, encode_prefixed(nonce).into());
+    }
     bindings.perform(&thing, request.operation.into(), &request.affordance, &input, id).await
+}
+
+/// What the chain looks for in the attestation token of a provider.
+fn nonce(request: &Request, chain_id: u64) -> Option<B256> {
+    request.provider.map(|_| digest(&Fetch { requestId: request.request_id }, chain_id))
 }
 
 /// Content, from the operator's gateways of IPFS: `abi.encode(bytes[] blocks)`.
@@ -125,9 +147,15 @@ async fn read(chain: &Chain, request: &Request, answer: &Answer) -> Result<Outco
 
 fn by_thing(body: &[u8]) -> Outcome {
     match serde_json::from_slice::<SignedByThing>(body) {
-        Ok(SignedByThing { result, observed_at_ms, signature }) => {
+        Ok(SignedByThing { code, result, observed_at_ms, signature }) => {
             let evidence = Some(Evidence::SignedByThing { observed_at_ms, signature });
-            Outcome { evidence, ..Outcome::result(result.to_vec()) }
+            match code {
+                0 => Outcome { evidence, ..Outcome::result(result.to_vec()) },
+                _ if result.is_empty() && CODES_OF_THINGS.contains(&code) => {
+                    Outcome { evidence, ..Outcome::failed(code, "the thing says so itself") }
+                }
+                _ => Outcome::failed(FailureCode::Malformed as u16, "a signed failure has another code, or a result"),
+            }
         }
         Err(error) => Outcome::failed(FailureCode::Malformed as u16, format!("not a signed answer: {error}")),
     }
@@ -187,7 +215,22 @@ mod tests {
         for wrong in
             ["42", r#"{"result": "0x2a"}"#, r#"{"result": "0x", "observedAtMs": 7, "signature": "0x", "x": 1}"#]
         {
-            assert_eq!(by_thing(wrong.as_bytes()).code, 4, "{wrong}");
+            let outcome = by_thing(wrong.as_bytes());
+            assert_eq!((outcome.code, outcome.evidence), (4, None), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_thing_may_sign_that_it_failed_but_not_how_gateways_agreed() {
+        let outcome = by_thing(br#"{"code": 3, "observedAtMs": 7, "signature": "0x0102"}"#);
+        assert_eq!((outcome.code, outcome.result.len(), outcome.evidence.is_some()), (3, 0, true));
+        for wrong in [
+            r#"{"code": 6, "observedAtMs": 7, "signature": "0x0102"}"#,
+            r#"{"code": 10, "observedAtMs": 7, "signature": "0x0102"}"#,
+            r#"{"code": 3, "result": "0x2a", "observedAtMs": 7, "signature": "0x0102"}"#,
+        ] {
+            let outcome = by_thing(wrong.as_bytes());
+            assert_eq!((outcome.code, outcome.evidence), (4, None), "{wrong}");
         }
     }
 }

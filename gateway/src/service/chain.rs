@@ -34,6 +34,11 @@ impl Agreement {
     pub(crate) fn is_of_many(self) -> bool {
         matches!(self, Self::Identical | Self::Median)
     }
+
+    /// The thing itself signs its result.
+    pub(crate) fn is_of_thing(self) -> bool {
+        matches!(self, Self::Device | Self::Attested)
+    }
 }
 
 /// What is done to the thing; `IThings.Operation`.

@@ -2,13 +2,13 @@
 use super::{
     agreement::{Settlement, Standing, Words, judge, proof},
     attempt::{Evidence, Outcome},
-    chain::{Agreement, Request},
+    chain::{Request, RequestOperation},
     limits::{REPORT_AGAIN, SPEAK_AGAIN, TAKEOVER, WINDOW_SECONDS, WINDOW_SECONDS_LEFT_MIN},
     rotation::{self, Window},
     word::Word,
 };
 use alloy_primitives::{Address, Bytes};
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 /// A moment, as the chain and as this process count it.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +68,7 @@ impl Job {
 
     /// Words of other gateways are wanted.
     pub(crate) fn listens(&self) -> bool {
-        let others = self.request.gateways.len() > 1;
-        others && !matches!(self.request.agreement, Agreement::Device | Agreement::Attested)
+        self.request.gateways.len() > 1
     }
 
     /// Reports do not count any more.
@@ -143,28 +142,44 @@ impl Job {
             let place = if self.request.agreement.is_of_many() { self.place() } else { 0 };
             return Some((settlement.clone(), place));
         }
-        let (request, gateways) = (&self.request, &self.request.gateways);
-        let rule = (request.agreement, !request.mapping_id.is_zero());
-        match judge(rule, gateways.len(), &self.words, self.own) {
+        match self.standing(&self.words) {
             Standing::Open => None,
             Standing::Settled(settlement) => Some((settlement, self.place())),
             Standing::Impossible(settlement) => {
-                self.is_worth_giving_up(window, now).then(|| (settlement, self.place()))
+                let is_over = self.disagrees_in_one_attempt() || self.is_worth_giving_up(window, now);
+                is_over.then(|| (settlement, self.place()))
             }
         }
+    }
+
+    fn standing(&self, words: &Words) -> Standing {
+        let request = &self.request;
+        let rule = (request.agreement, !request.mapping_id.is_zero());
+        judge(rule, request.gateways.len(), words, self.own)
     }
 
     /// Who carried it out is first; the others follow in rotation.
     fn place(&self) -> u32 {
         let request = &self.request;
         let place = |attempt| rotation::place(request.request_id, attempt, &request.gateways, self.own);
-        if request.agreement.is_of_many() {
+        if request.agreement.is_of_many() || request.agreement.is_of_thing() {
             return place(0).unwrap_or(u32::MAX);
         }
         match self.words.get(&self.own) {
             Some(_) => 0,
             None => place(0).map_or(u32::MAX, |place| place.saturating_add(1)),
         }
+    }
+
+    /// What was said in one and the same attempt cannot be brought together, whatever the silent ones say. Words of different
+    /// attempts may differ only because the thing has changed: those who spoke early ask again.
+    fn disagrees_in_one_attempt(&self) -> bool {
+        let attempts: BTreeSet<u32> = self.words.values().map(|word| word.attempt).collect();
+        attempts.into_iter().any(|attempt| {
+            let of_it = self.words.iter().filter(|(_, word)| word.attempt == attempt);
+            let of_it: Words = of_it.map(|(gateway, word)| (*gateway, word.clone())).collect();
+            matches!(self.standing(&of_it), Standing::Impossible(_))
+        })
     }
 
     /// No attempt is left that could still bring the gateways together.
@@ -182,9 +197,18 @@ impl Job {
         if request.agreement.is_of_many() || gateways.len() == 1 {
             return true;
         }
-        let is_chosen = rotation::place(request.request_id, window.attempt(), gateways, self.own) == Some(0);
+        let is_chosen = rotation::place(request.request_id, window.attempt(), gateways, self.own) == Some(0)
+            || self.is_asked_to_confirm(window.attempt());
         let has_time = window.ends.saturating_sub(now.chain) >= WINDOW_SECONDS_LEFT_MIN;
         is_chosen && (has_time || self.is_last(window.attempt()))
+    }
+
+    /// Another gateway says that a thing which signs has failed in this attempt. That takes the word of most of them, so each
+    /// reads for itself; a command is left to those whose turn it is.
+    fn is_asked_to_confirm(&self, attempt: u32) -> bool {
+        self.request.agreement.is_of_thing()
+            && self.request.operation == RequestOperation::ReadProperty
+            && self.words.values().any(|word| word.attempt == attempt && word.code != 0)
     }
 
     /// The node did not answer: nothing is known of this attempt, which may be made again.
@@ -203,10 +227,6 @@ impl Job {
         self.running = false;
         if let Some(evidence) = &outcome.evidence {
             self.proved = Some(self.settlement_by(evidence, outcome));
-            return;
-        }
-        if matches!(self.request.agreement, Agreement::Device | Agreement::Attested) {
-            self.is_offline |= outcome.transient;
             return;
         }
         let others_may_do_better = outcome.transient

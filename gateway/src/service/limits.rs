@@ -56,6 +56,8 @@ pub const DOUBTFUL_AFTER_START: Duration = Duration::from_secs(60);
 pub const FOLLOWED_MAX: usize = 1_024;
 /// Things that were looked up and wait to be followed.
 pub const LOOKED_UP_MAX: usize = 64;
+/// A trouble that lasts is logged again after this.
+pub const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Failed requests whose reasons are remembered for the operator.
 pub const FAILURES_SHOWN_MAX: usize = 32;
 /// A reason that is shown, characters.

@@ -25,6 +25,7 @@ mod attempt;
 mod chain;
 mod envelope;
 mod followers;
+mod funds;
 mod job;
 pub mod limits;
 mod mailbox;

@@ -1,25 +1,25 @@
 //! [`Session`]: the service's work as long as its node answers; [`Work`]: what outlives a node that does not.
+mod blocks;
+mod messages;
+mod sending;
+
 use super::{
-    agreement::Settlement,
     attempt::{Outcome, attempt},
-    chain::{Chain, Head, Log},
-    envelope,
-    followers::{Arrived, FollowerEvents, Followers},
+    chain::{Chain, Head},
+    followers::{FollowerEvents, Followers},
+    funds::Funds,
     job::{Action, Job, Moment},
-    limits::{ATTEMPTS_RUNNING_MAX, DOUBTFUL_AFTER_START, IDLE, JOBS_MAX, LOG_BLOCKS_MAX, LOOK_PERIOD},
-    mailbox::{Key, Mailbox, Skipped},
+    limits::{ATTEMPTS_RUNNING_MAX, IDLE, JOBS_MAX, LOOK_PERIOD},
+    mailbox::{Key, Mailbox},
     node::NodeRpc,
-    status::{AttemptFailure, StatusBoard, count_attempt, count_messages, count_report},
+    status::{AttemptFailure, StatusBoard, count_attempt},
     transactions::Transactions,
     word::Word,
 };
 use crate::{Bindings, GatewayError};
-use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_signer::SignerSync;
+use alloy_primitives::{Address, U256};
 use alloy_signer_local::PrivateKeySigner;
-use alloy_sol_types::{SolCall, SolEvent};
-use pervade_chainspec::params::{BATCH_MESSAGES_MAX, THINGS_ADDRESS};
-use pervade_evm_ext::things::{Custody, IThings, digest};
+use pervade_chainspec::params::BATCH_MESSAGES_MAX;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -54,13 +54,22 @@ pub(super) struct Work {
     followers: Followers,
     events: FollowerEvents,
     mailbox: Mailbox,
+    funds: Funds,
 }
 
 impl Work {
     pub(super) fn new(bindings: Arc<Bindings>, own: Address) -> Self {
         let (followers, events) = Followers::new(own, bindings.clone());
-        let mailbox = Mailbox::default();
-        Self { own, bindings, jobs: BTreeMap::new(), running: JoinSet::new(), followers, events, mailbox }
+        Self {
+            own,
+            bindings,
+            jobs: BTreeMap::new(),
+            running: JoinSet::new(),
+            followers,
+            events,
+            mailbox: Mailbox::default(),
+            funds: Funds::default(),
+        }
     }
 }
 
@@ -197,93 +206,6 @@ impl Session {
         work.jobs.entry(id).or_insert_with(|| Job::new(request, work.own));
     }
 
-    /// Looks at the blocks since the last look.
-    async fn look_at_blocks(&mut self, work: &mut Work) -> Result<(), GatewayError> {
-        let (from, to) = (self.looked_at.saturating_add(1), self.head.number.to::<u64>());
-        let followed = match to.saturating_sub(from) < LOG_BLOCKS_MAX {
-            true => self.follow_logs(work, from, to).await,
-            false => Ok(false),
-        };
-        match followed {
-            Ok(true) => {}
-            // More than can be followed one by one: everything is asked for anew.
-            Ok(false) | Err(GatewayError::Refused { .. }) => {
-                self.list_requests(work).await?;
-                work.mailbox.doubt_all(Instant::now());
-                work.followers.look_for_all(self.chain.clone(), to);
-            }
-            Err(error) => return Err(error),
-        }
-        self.looked_at = to;
-        let balance = self.chain.balance(work.own).await?;
-        self.status.update(|status| status.balance = balance);
-        for purpose in self.transactions.advance(&self.chain, &self.head).await? {
-            if let Purpose::Publish(keys) = purpose {
-                work.mailbox.sent_in_vain(&keys, Instant::now());
-            }
-        }
-        if self.has_more && work.jobs.len() < JOBS_MAX / 2 {
-            self.list_requests(work).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes the logs of some blocks; `true` when that is done.
-    async fn follow_logs(&mut self, work: &mut Work, from: u64, to: u64) -> Result<bool, GatewayError> {
-        let kinds = [
-            IThings::Requested::SIGNATURE_HASH,
-            IThings::StatusChanged::SIGNATURE_HASH,
-            IThings::Published::SIGNATURE_HASH,
-            IThings::Skipped::SIGNATURE_HASH,
-            IThings::ThingRegistered::SIGNATURE_HASH,
-            IThings::ThingUpdated::SIGNATURE_HASH,
-            IThings::GatewaysAssigned::SIGNATURE_HASH,
-            IThings::ThingRetired::SIGNATURE_HASH,
-        ];
-        let mut changed = BTreeSet::new();
-        for log in self.chain.logs(from, to, &kinds).await? {
-            let (Some(kind), Some(subject)) = (log.topics.first().copied(), log.topics.get(1).copied()) else {
-                continue;
-            };
-            match kind {
-                IThings::Requested::SIGNATURE_HASH => {
-                    if let Some(request) = self.chain.request(subject.into()).await? {
-                        self.take(work, request);
-                    }
-                }
-                IThings::StatusChanged::SIGNATURE_HASH => status_changed(work, subject.into(), &log),
-                IThings::Published::SIGNATURE_HASH => {
-                    if work.mailbox.published((subject, sequence(&log))) {
-                        count_messages("published", 1);
-                    }
-                }
-                IThings::Skipped::SIGNATURE_HASH => self.skipped(work, subject, &log),
-                _ => {
-                    changed.insert(subject);
-                }
-            }
-        }
-        work.followers.look_again(self.chain.clone(), changed);
-        Ok(true)
-    }
-
-    fn skipped(&self, work: &mut Work, thing: B256, log: &Log) {
-        // Anybody can have a forged message under a thing's number skipped.
-        if !self.transactions.is_own(log.transaction_hash) {
-            return;
-        }
-        let Ok(skipped) = IThings::Skipped::abi_decode_data(&log.data) else { return };
-        let (code, sequence) = (skipped.0, sequence(log));
-        match work.mailbox.skipped((thing, sequence), code, Instant::now()) {
-            Skipped::Unknown => {}
-            Skipped::TooEarly => count_messages("too-early", 1),
-            Skipped::ForGood => {
-                count_messages("skipped", 1);
-                tracing::info!(%thing, sequence, code, "the chain does not take a message");
-            }
-        }
-    }
-
     /// Takes the words of other gateways.
     async fn listen(&mut self, work: &mut Work) -> Result<(), GatewayError> {
         let wanted: Vec<_> = work.jobs.values().filter(|job| job.listens()).map(|job| job.request.request_id).collect();
@@ -312,21 +234,11 @@ impl Session {
             match action {
                 Action::Attempt(attempt) => self.begin(work, id, attempt),
                 Action::Speak(word) => self.speak(&word).await?,
-                Action::Report(settlement) => self.report(id, settlement).await?,
-                Action::Custody => self.take_custody(id).await?,
+                Action::Report(settlement) => self.report(work, id, settlement).await?,
+                Action::Custody => self.take_custody(work, id).await?,
             }
         }
         Ok(())
-    }
-
-    async fn speak(&self, word: &Word) -> Result<(), GatewayError> {
-        match self.chain.speak(&word.encode()).await {
-            Err(GatewayError::Refused { message, .. }) => {
-                tracing::info!(request = %word.request, reason = message, "the node does not take an answer");
-                Ok(())
-            }
-            told => told,
-        }
     }
 
     fn begin(&self, work: &mut Work, id: U256, number: u32) {
@@ -369,100 +281,6 @@ impl Session {
         });
     }
 
-    async fn report(&mut self, id: U256, settlement: Settlement) -> Result<(), GatewayError> {
-        let Settlement { code, result, proof } = settlement;
-        let call = IThings::reportCall { requestId: id, code, result, proof };
-        self.transact(call.abi_encode().into(), Purpose::Report, ("report", id)).await.map(drop)
-    }
-
-    async fn take_custody(&mut self, id: U256) -> Result<(), GatewayError> {
-        let Ok(signature) = self.key.sign_hash_sync(&digest(&Custody { requestId: id }, self.chain.id)) else {
-            return Ok(());
-        };
-        let call = IThings::queueCall { requestId: id, signature: signature.as_bytes().to_vec().into() };
-        self.transact(call.abi_encode().into(), Purpose::Custody, ("custody", id)).await.map(drop)
-    }
-
-    /// Sends a transaction; `false` if it would not succeed, which another gateway's may be the reason of.
-    async fn transact(
-        &mut self,
-        input: Bytes,
-        purpose: Purpose,
-        (what, id): (&'static str, U256),
-    ) -> Result<bool, GatewayError> {
-        if !self.transactions.has_room() {
-            return Ok(false);
-        }
-        match self.transactions.send(&self.chain, &self.head, THINGS_ADDRESS, input, purpose).await {
-            Ok(hash) => {
-                tracing::debug!(what, %id, %hash, "sent");
-                count_report("sent");
-                self.status.update(|status| status.problem.clear());
-                Ok(true)
-            }
-            Err(GatewayError::Refused { message, .. }) => {
-                tracing::info!(what, %id, reason = message, "not sent");
-                count_report("refused");
-                if message.contains("insufficient funds") {
-                    self.status.update(|status| status.problem = message);
-                }
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Holds a message until the chain has it.
-    fn hold(&self, work: &mut Work, Arrived { thing, body, receipt }: Arrived) {
-        let message = match envelope::read(&body, thing) {
-            Ok(message) => message,
-            Err(reason) => {
-                tracing::warn!(%thing, reason, "a message is dropped: the chain would never take it");
-                count_messages("malformed", 1);
-                receipt.accept();
-                return;
-            }
-        };
-        count_messages("arrived", 1);
-        let now = Instant::now();
-        let doubtful = now.saturating_duration_since(self.started) < DOUBTFUL_AFTER_START;
-        work.mailbox.put(message, receipt, (work.followers.gateways(thing), work.own), (now, doubtful));
-    }
-
-    /// Sends messages that are due, in one transaction.
-    async fn publish(&mut self, work: &mut Work) -> Result<(), GatewayError> {
-        if !self.transactions.has_room() {
-            return Ok(());
-        }
-        let now = Instant::now();
-        for key in work.mailbox.doubtful(now) {
-            match self.chain.is_published(key.0, key.1).await {
-                Ok(true) => {
-                    work.mailbox.published(key);
-                    count_messages("known", 1);
-                }
-                Ok(false) | Err(GatewayError::Refused { .. }) => work.mailbox.is_new(key),
-                Err(error) => return Err(error),
-            }
-        }
-        let messages = work.mailbox.batch(now, self.batch_max);
-        if messages.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<Key> = messages.iter().map(|message| (message.thing, message.sequence)).collect();
-        let count = U256::from(keys.len());
-        let call = IThings::publishBatchCall { messages };
-        let purpose = Purpose::Publish(keys.clone());
-        if self.transact(call.abi_encode().into(), purpose, ("messages", count)).await? {
-            work.mailbox.set_sent(&keys);
-            self.batch_max = self.batch_max.saturating_mul(2).min(BATCH_MESSAGES_MAX);
-        } else {
-            // A batch that costs more gas than one transaction may have: smaller ones.
-            self.batch_max = (self.batch_max / 2).max(1);
-        }
-        Ok(())
-    }
-
     fn show(&self, work: &Work) {
         self.status.update(|status| {
             status.head = self.looked_at;
@@ -472,24 +290,5 @@ impl Session {
             status.subscriptions = work.followers.len();
             status.messages = work.mailbox.len();
         });
-    }
-}
-
-fn sequence(log: &Log) -> u64 {
-    log.topics.get(2).map(|topic| U256::from_be_bytes(topic.0).saturating_to()).unwrap_or_default()
-}
-
-fn status_changed(work: &mut Work, id: U256, log: &Log) {
-    let status = log.topics.get(2).map(|topic| U256::from_be_bytes(topic.0).saturating_to::<u8>());
-    match status.map(IThings::Status::try_from) {
-        Some(Ok(IThings::Status::Pending)) => {}
-        Some(Ok(IThings::Status::Queued)) => {
-            if let Some(job) = work.jobs.get_mut(&id) {
-                job.request.status = "queued".to_owned();
-            }
-        }
-        _ => {
-            work.jobs.remove(&id);
-        }
     }
 }

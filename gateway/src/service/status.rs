@@ -26,7 +26,9 @@ pub struct GatewayStatus {
     pub subscriptions: usize,
     /// Messages of things that are not on the chain yet.
     pub messages: usize,
-    /// What keeps it from working; empty if nothing does.
+    /// Its account could not pay for the last transaction that it had to send.
+    pub unfunded: bool,
+    /// What keeps it from working, and what to do; empty if nothing does.
     pub problem: String,
     /// What failed last, the newest first.
     pub failures: VecDeque<AttemptFailure>,
@@ -64,6 +66,7 @@ impl StatusBoard {
         gauge!("pervade_gateway_transactions_waiting").set(status.transactions as f64);
         gauge!("pervade_gateway_subscriptions").set(status.subscriptions as f64);
         gauge!("pervade_gateway_messages_waiting").set(status.messages as f64);
+        gauge!("pervade_gateway_unfunded").set(if status.unfunded { 1.0 } else { 0.0 });
     }
 
     pub(crate) fn failed(&self, failure: AttemptFailure) {
@@ -80,6 +83,7 @@ pub fn describe_metrics() {
     describe_gauge!("pervade_gateway_transactions_waiting", "Transactions of the gateway in no block yet");
     describe_gauge!("pervade_gateway_subscriptions", "Things whose messages this gateway takes");
     describe_gauge!("pervade_gateway_messages_waiting", "Messages of things that are not on the chain yet");
+    describe_gauge!("pervade_gateway_unfunded", "1 if the account could not pay for the last transaction, else 0");
     describe_counter!("pervade_gateway_attempts_total", "Attempts at requests, by failure code (0: a result)");
     describe_counter!("pervade_gateway_reports_total", "Reports sent, by outcome");
     describe_counter!("pervade_gateway_messages_total", "Messages of things, by outcome");

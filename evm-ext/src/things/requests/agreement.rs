@@ -2,7 +2,7 @@
 //!
 //! A proof is `abi.encode(address relayer, SignedAnswer[] answers)`. Each answer is signed as the EIP-712 struct
 //! `Answer(uint256 requestId,uint32 attempt,uint16 code,bytes32 resultHash,uint64 observedAtMs)`.
-use super::{NO_AGREEMENT, Request};
+use super::{CODE_MAX, NO_AGREEMENT, Request};
 use crate::{
     precompiles::{
         Frame, PrecompileError, prices,
@@ -18,7 +18,7 @@ use crate::{
         signatures::{Answer, digest_in, signed_by, signer},
     },
 };
-use alloy_primitives::{Address, B256, I256};
+use alloy_primitives::{Address, B256, I256, KECCAK256_EMPTY};
 use alloy_sol_types::{SolType, abi::AbiDecoderConfig, sol_data};
 use num_bigint::BigInt;
 use pervade_chainspec::params::{REQUEST_GATEWAYS_MAX, SIGNATURE_BYTES_MAX};
@@ -66,6 +66,11 @@ impl Proof {
         Ok(Self { relayer, answers })
     }
 
+    /// Whether it is the thing's own word. Gateways count their attempts from 1.
+    fn is_of_thing(&self) -> bool {
+        matches!(self.answers.as_slice(), [only] if only.attempt == 0)
+    }
+
     /// When it was observed: the lower median of what the answers say, unix milliseconds.
     pub(super) fn observed_at_ms(&self) -> u64 {
         let mut times: Vec<u64> = self.answers.iter().map(|answer| answer.observedAtMs).collect();
@@ -91,6 +96,9 @@ pub(super) fn signers(
         Agreement::Median if call.code == NO_AGREEMENT => no_agreement(frame, request, proof),
         Agreement::Median if call.code == 0 => by_median(frame, request, call, proof),
         Agreement::Identical | Agreement::Median => by_many(frame, request, call, proof),
+        Agreement::Device | Agreement::Attested if call.code != 0 && !proof.is_of_thing() => {
+            failed(frame, request, call, proof)
+        }
         Agreement::Device => by_device(frame, request, call, proof),
         Agreement::Attested => by_attestation(frame, request, call, proof),
         Agreement::__Invalid => Err(invalid()),
@@ -174,6 +182,30 @@ fn by_many(
         true => Ok(answers.into_keys().collect()),
         false => Err(invalid()),
     }
+}
+
+/// A thing that does not answer signs nothing, not even that. Where its word alone makes a result true, more than two thirds
+/// of the gateways say that it failed; why, each for itself, and the lower median of their codes is the report's.
+fn failed(
+    frame: &mut Frame<'_>,
+    request: &Request,
+    call: &IThings::reportCall,
+    proof: &Proof,
+) -> Result<Vec<Address>> {
+    let answers = by_gateway(frame, request, proof)?;
+    let gateways = request.gateways(frame)?.len();
+    let mut codes: Vec<u16> = answers.values().filter(|answer| is_failure(answer)).map(|answer| answer.code).collect();
+    codes.sort_unstable();
+    let lower = codes.get(codes.len().saturating_sub(1) >> 1);
+    match codes.len() == answers.len() && suffice(codes.len(), gateways) && lower == Some(&call.code) {
+        true => Ok(answers.into_keys().collect()),
+        false => Err(invalid()),
+    }
+}
+
+fn is_failure(answer: &SignedAnswer) -> bool {
+    let is_possible = (1..=CODE_MAX).contains(&answer.code) && answer.code != NO_AGREEMENT;
+    is_possible && answer.resultHash == KECCAK256_EMPTY
 }
 
 /// Whatever the others say, no group of the same words can exceed two thirds. Numbers of a median differ: there a group

@@ -207,6 +207,41 @@ fn a_device_answers_for_itself_until_it_is_another_generation() {
 }
 
 #[test]
+fn that_a_thing_which_signs_has_failed_takes_most_of_the_gateways_or_its_own_word() {
+    for agreement in [Agreement::Device, Agreement::Attested] {
+        let (mut harness, device) = prepared(4);
+        let id = ask(&mut harness, read(&device, agreement)).unwrap();
+        let said = |codes: &[u16]| -> Vec<_> {
+            (0u8..).zip(codes).map(|(number, code)| answer(&gateway(number), id, *code, b"")).collect()
+        };
+        assert_eq!(report(&mut harness, id, 2, b"", said(&[2, 2])), Err(invalid_proof()), "two of four");
+        let twice = vec![answer(&gateway(0), id, 2, b""); 3];
+        assert_eq!(report(&mut harness, id, 2, b"", twice), Err(invalid_proof()), "one three times");
+        let stranger = [said(&[2, 2]), vec![answer(&gateway(9), id, 2, b"")]].concat();
+        assert_eq!(report(&mut harness, id, 2, b"", stranger), Err(invalid_proof()));
+        for other in [0, 6, 10] {
+            assert_eq!(report(&mut harness, id, 2, b"", said(&[2, 2, other])), Err(invalid_proof()), "code {other}");
+        }
+        assert_eq!(report(&mut harness, id, 1, b"", said(&[2, 1, 2])), Err(invalid_proof()), "not the lower median");
+        assert!(report(&mut harness, id, 6, b"", said(&[2, 2, 2])).is_err(), "nobody had to agree");
+        report(&mut harness, id, 1, b"", said(&[2, 1, 1, 4])).unwrap();
+        assert_eq!(status(&mut harness, id), (Status::Settled, 1));
+        let calls = due(&mut harness, true);
+        assert_eq!(calls, [Bytes::from([&[2; 4][..], &(id, U256::from(1)).abi_encode_params()].concat())]);
+    }
+    let (mut harness, device) = prepared(4);
+    let id = ask(&mut harness, read(&device, Agreement::Device)).unwrap();
+    let of = |signer: &PrivateKeySigner| {
+        let signed = Answer { requestId: id, attempt: 0, code: 3, resultHash: keccak256(b""), observedAtMs: START * 1_000 };
+        let signature = signer.sign_hash_sync(&digest(&signed, CHAIN_ID)).unwrap().as_bytes().to_vec().into();
+        vec![SignedAnswer { attempt: 0, signature, ..answer(signer, id, 3, b"") }]
+    };
+    assert_eq!(report(&mut harness, id, 3, b"", of(&gateway(0))), Err(invalid_proof()), "attempt 0 is the thing's");
+    report(&mut harness, id, 3, b"", of(&device.signer)).unwrap();
+    assert_eq!(status(&mut harness, id), (Status::Settled, 3));
+}
+
+#[test]
 fn reports_count_up_to_the_deadline_and_then_it_expires() {
     let (mut harness, device) = prepared(1);
     let on_time = ask(&mut harness, read(&device, Agreement::Gateway)).unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::service::chain::RequestOperation;
+use crate::service::chain::Agreement;
 use alloy_primitives::{B256, U64, U256};
 use alloy_signer_local::PrivateKeySigner;
 use std::time::Duration;
@@ -67,6 +67,17 @@ impl World {
         for (index, job) in self.jobs.iter_mut().enumerate() {
             if index != from {
                 job.hear(gateway, word.clone());
+            }
+        }
+    }
+
+    /// What the gateways say at a time reaches all of them.
+    fn all_speak(&mut self, seconds: u64) {
+        for (from, actions) in self.actions(seconds).into_iter().enumerate() {
+            for action in actions {
+                if let Action::Speak(word) = action {
+                    self.tell_all(from, &word);
+                }
             }
         }
     }
@@ -153,21 +164,41 @@ fn all_gateways_fetch_what_must_be_identical_and_one_reports() {
 }
 
 #[test]
-fn disagreement_is_reported_only_when_no_attempt_is_left() {
-    for (attempts, expected) in [(1, Some(6)), (2, None)] {
+fn disagreement_is_reported_as_soon_as_one_attempt_shows_it() {
+    for attempts in [1, 2, 16] {
         let mut world = World::new(Agreement::Identical, attempts, 4);
         world.tries(0);
         for (gateway, bytes) in [&b"42"[..], b"42", b"lie", b"another"].into_iter().enumerate() {
             world.end(gateway, 1, &result(bytes));
         }
-        let spoken = world.actions(1);
-        for (from, actions) in spoken.iter().enumerate() {
-            let Action::Speak(word) = &actions[0] else { panic!("{actions:?}") };
-            world.tell_all(from, word);
-        }
-        let code = (1..4).flat_map(|seconds| reports(&world.actions(seconds))).map(|(_, code)| code).next();
-        assert_eq!(code, expected, "{attempts} attempts");
+        world.all_speak(1);
+        let codes: Vec<_> = (1..4).flat_map(|seconds| reports(&world.actions(seconds))).collect();
+        assert!(matches!(codes.as_slice(), [(_, 6)]), "{attempts} attempts: {codes:?}");
     }
+}
+
+#[test]
+fn words_of_different_attempts_are_no_disagreement_until_none_is_left() {
+    let mut world = World::new(Agreement::Identical, 2, 4);
+    world.tries(0);
+    for (gateway, bytes) in [&b"old"[..], b"old"].into_iter().enumerate() {
+        world.end(gateway, 1, &result(bytes));
+    }
+    for gateway in [2, 3] {
+        world.end(gateway, 1, &offline());
+    }
+    world.all_speak(1);
+    let second = (WINDOW_SECONDS..60).find(|seconds| !world.tries(*seconds).is_empty()).unwrap();
+    for gateway in [2, 3] {
+        world.end(gateway, 2, &result(b"new"));
+    }
+    world.all_speak(second + 1);
+    assert!(reports(&world.actions(second + 2)).is_empty(), "the first two have not asked again yet");
+    for gateway in [0, 1] {
+        world.end(gateway, 2, &result(b"new"));
+    }
+    let said: Vec<_> = (second + 3..second + 13).flat_map(|seconds| reports(&world.actions(seconds))).collect();
+    assert!(!said.is_empty() && said.iter().all(|(_, code)| *code == 0), "{said:?}");
 }
 
 #[test]
@@ -205,19 +236,63 @@ fn what_only_this_gateway_may_not_do_is_left_to_another() {
 }
 
 #[test]
-fn what_the_thing_signs_is_reported_without_a_gateways_word_and_failures_are_not() {
+fn what_the_thing_signs_is_reported_without_a_gateways_word() {
+    let mut world = World::new(Agreement::Device, 2, 1);
+    world.tries(0);
+    let signature = Bytes::from_static(&[1; 64]);
+    let evidence = Some(Evidence::SignedByThing { observed_at_ms: 5, signature });
+    world.end(0, 1, &Outcome { evidence, ..result(b"42") });
+    let actions = world.actions(1);
+    assert_eq!(reports(&actions), [(0, 0)]);
+    assert!(!actions[0].iter().any(|action| matches!(action, Action::Speak(_))));
+}
+
+#[test]
+fn what_a_thing_which_signs_says_of_its_own_failure_is_reported_too() {
+    let mut world = World::new(Agreement::Device, 2, 4);
+    let (executor, _) = world.tries(0)[0];
+    let evidence = Some(Evidence::SignedByThing { observed_at_ms: 5, signature: Bytes::from_static(&[1; 64]) });
+    world.end(executor, 1, &Outcome { evidence, code: 3, ..result(b"") });
+    assert_eq!(reports(&world.actions(1)), [(executor, 3)]);
+}
+
+#[test]
+fn the_failure_of_a_thing_which_signs_is_confirmed_by_the_others_and_reported_by_one() {
+    for agreement in [Agreement::Device, Agreement::Attested] {
+        let mut world = World::new(agreement, 1, 4);
+        let (first, _) = world.tries(0)[0];
+        world.end(first, 1, &offline());
+        world.all_speak(1);
+        let others = world.tries(2);
+        assert_eq!(others.len(), 3, "{others:?}");
+        for (gateway, attempt) in &others {
+            world.end(*gateway, *attempt, &Outcome { code: 1, ..offline() });
+        }
+        world.all_speak(3);
+        let said: Vec<_> = (3..7).flat_map(|seconds| reports(&world.actions(seconds))).collect();
+        assert!(matches!(said.as_slice(), [(_, 1)]), "{agreement:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_lone_gateway_says_at_once_that_a_thing_which_signs_answers_nonsense() {
     let mut world = World::new(Agreement::Device, 2, 1);
     world.tries(0);
     world.end(0, 1, &Outcome { code: 4, transient: false, ..offline() });
-    assert!(reports(&world.actions(1)).is_empty());
-    let again = (2..40).flat_map(|seconds| world.tries(seconds)).next();
-    assert_eq!(again, Some((0, 2)));
-    let signature = Bytes::from_static(&[1; 64]);
-    let evidence = Some(Evidence::SignedByThing { observed_at_ms: 5, signature });
-    world.end(0, 2, &Outcome { evidence, ..result(b"42") });
-    let actions = world.actions(40);
-    assert_eq!(reports(&actions), [(0, 0)]);
-    assert!(!actions[0].iter().any(|action| matches!(action, Action::Speak(_))));
+    assert_eq!(reports(&world.actions(1)), [(0, 4)]);
+}
+
+#[test]
+fn commands_to_a_thing_which_signs_are_left_to_those_whose_turn_it_is() {
+    let mut world = World::new(Agreement::Device, 1, 4);
+    for job in &mut world.jobs {
+        job.request.operation = RequestOperation::InvokeAction;
+    }
+    let (first, _) = world.tries(0)[0];
+    world.end(first, 1, &offline());
+    world.all_speak(1);
+    assert!((2..60).all(|seconds| world.tries(seconds).is_empty()));
+    assert!((2..60).all(|seconds| reports(&world.actions(seconds)).is_empty()), "one word of four says nothing");
 }
 
 #[test]
