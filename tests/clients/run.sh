@@ -79,6 +79,7 @@ client() {
 client ethers node ethers.mjs "$http" "$ws"
 client viem node viem.mjs "$http" "$ws"
 client contracts node contracts.mjs "$http" "$ws"
+client system node system.mjs "$http" "$ws"
 client web3.py "$venv/bin/python" web3py.py "$http" "$ws"
 client cast ./cast.sh "$http" "$ws"
 client forge ./forge.sh "$http"

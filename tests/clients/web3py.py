@@ -15,6 +15,8 @@ from web3.exceptions import ContractCustomError, ContractLogicError, Transaction
 HTTP, WS = sys.argv[1:3]
 MNEMONIC = "test test test test test test test test test test test junk"
 TOKEN = json.loads((pathlib.Path(__file__).parent.parent / "contracts" / "Token.json").read_text())
+THINGS = "0x0000000000000000000000000000000000007101"
+SYSTEM = Account.from_key(Web3.keccak(text="pervade system account")).address
 FRIEND = Web3.to_checksum_address("0x0000000000000000000000000000000000033e63")
 
 Account.enable_unaudited_hdwallet_features()
@@ -190,6 +192,25 @@ def a_foreign_trie_accepts_the_proofs():
             assert value == int.from_bytes(bytes(slot["value"]), "big"), slot
     supply = w3.eth.get_proof(token.address, [2], block["number"])["storageProof"][0]["value"]
     assert int.from_bytes(bytes(supply), "big") == 10**24
+
+
+@step
+def decodes_what_the_protocol_itself_sent():
+    # Made by what other clients asked of things before.
+    logs = w3.eth.get_logs({"address": THINGS, "fromBlock": 0})
+    sent = [w3.eth.get_transaction(log["transactionHash"]) for log in logs]
+    found = [transaction for transaction in sent if transaction["from"] == SYSTEM]
+    assert found, "there is none"
+    for transaction in found[:8]:
+        assert (transaction["type"], transaction["gasPrice"], transaction["to"]) == (0, 0, THINGS)
+        number = rlp.sedes.big_endian_int.serialize
+        whole = [number(transaction[name]) for name in ("nonce", "gasPrice", "gas")]
+        whole += [bytes.fromhex(THINGS[2:]), number(transaction["value"]), bytes(transaction["input"]), number(transaction["v"])]
+        whole += [number(int.from_bytes(bytes(transaction[name]), "big")) for name in ("r", "s")]
+        raw = rlp.encode(whole)
+        assert Web3.keccak(raw) == transaction["hash"]
+        assert Account.recover_transaction(raw) == SYSTEM
+        assert w3.eth.get_transaction_receipt(transaction["hash"])["status"] == 1
 
 
 def main():

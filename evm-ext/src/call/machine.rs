@@ -8,6 +8,7 @@ use crate::{
     state::{BlockState, StateError},
 };
 use alloy_primitives::{Address, TxKind, U256};
+use pervade_chainspec::params::SYSTEM_ACCOUNT;
 use pervade_storage::{StateReader, StateView};
 use revm::{
     ExecuteEvm, Inspector,
@@ -26,6 +27,8 @@ use std::{marker::PhantomData, time::Instant};
 /// Runs one request as often as needed. Nothing is ever committed to its state.
 pub(super) struct Machine<'a, I = ()> {
     evm: PervadeEvm<&'a StateView, I>,
+    /// The chain has a system account, for which nobody asks.
+    has_system_account: bool,
     limit_ms: u64,
 }
 
@@ -82,7 +85,8 @@ impl<'a, I> Machine<'a, I> {
         }
         let control = Control::until(Instant::now().checked_add(*time_max).unwrap_or_else(Instant::now));
         let evm = build(state, environment, precompiles, inspector, control);
-        Ok(Self { evm, limit_ms: u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX) })
+        let limit_ms = u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX);
+        Ok(Self { evm, has_system_account: spec.pervade().is_some(), limit_ms })
     }
 
     /// The request as a transaction with this gas limit. Free requests see no fees (`BASEFEE` is zero), as in geth.
@@ -94,6 +98,9 @@ impl<'a, I> Machine<'a, I> {
     ) -> Result<TxEnv, ExecutionError> {
         if let Some(have) = request.chain_id.filter(|id| *id != spec_chain_id) {
             return Err(refused(format!("chainId does not match node's (have={have}, want={spec_chain_id})")));
+        }
+        if let Some(from) = request.from.filter(|from| self.has_system_account && *from == SYSTEM_ACCOUNT) {
+            return Err(refused(format!("invalid sender: {from} is the system account")));
         }
         let fees = fees::of(request)?;
         if fees.is_free() {

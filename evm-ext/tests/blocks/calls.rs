@@ -1,7 +1,10 @@
 //! Questions about the state.
 use crate::network::{ETHER, GWEI, Network, PROPOSER, alice, bob, creation};
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
-use pervade_chainspec::BaseFeeRule;
+use pervade_chainspec::{
+    BaseFeeRule,
+    params::{SYSTEM_ACCOUNT, THINGS_ADDRESS},
+};
 use pervade_evm_ext::{
     AccountOverride, BlockOverrides, CallEnvironment, CallOutcome, CallRequest, ExecutionError, StateOverrides, call,
     create_access_list, estimate_gas, revert_reason,
@@ -153,6 +156,19 @@ fn a_moved_precompile_answers_elsewhere_only() {
     environment.state_overrides = StateOverrides::from([(elsewhere, wrong)]);
     let error = call(&environment, &CallRequest::default()).unwrap_err();
     assert_eq!(error.to_string(), format!("account {elsewhere} is not a precompile"));
+}
+
+#[test]
+fn nobody_asks_in_the_name_of_the_system_account_but_in_a_precompiles() {
+    let fixture = Fixture::new();
+    let from = |account| CallRequest { from: Some(account), ..fixture.to(0) };
+    let environment = fixture.environment();
+    let refusal = format!("invalid sender: {SYSTEM_ACCOUNT} is the system account");
+    assert_eq!(call(&environment, &from(SYSTEM_ACCOUNT)).unwrap_err().to_string(), refusal);
+    assert_eq!(estimate_gas(&environment, &from(SYSTEM_ACCOUNT)).unwrap_err().to_string(), refusal);
+    assert_eq!(create_access_list(&environment, &from(SYSTEM_ACCOUNT)).unwrap_err().to_string(), refusal);
+    // As what calls them, an author tries callbacks out.
+    assert!(call(&environment, &from(THINGS_ADDRESS)).is_ok());
 }
 
 #[test]
