@@ -20,6 +20,10 @@ use std::{
     pin::Pin,
 };
 
+/// The user beside a bearer token: brokers that take tokens take them as the password, and look at nothing else. It is not
+/// empty, since MQTT 3.1.1 has no password without a user.
+const TOKEN_USER: &str = "bearer";
+
 /// Finds the addresses of a name.
 pub trait Resolve: Send + Sync {
     /// The addresses of `name`, at once or later.
@@ -118,9 +122,13 @@ impl Policy {
                     Some(Credential::Basic { user, password }) => login = Some((user.clone(), password.0.clone())),
                     _ => return Err(Failure::not_allowed(format!("{host}: no basic credential is configured"))),
                 },
+                Security::Bearer => match self.credential(host, |one| matches!(one, Credential::Bearer { .. })) {
+                    Some(Credential::Bearer { token }) => login = Some((TOKEN_USER.to_owned(), token.0.clone())),
+                    _ => return Err(Failure::not_allowed(format!("{host}: no bearer credential is configured"))),
+                },
                 other => {
                     return Err(Failure::unsupported(format!(
-                        "{} forms have no security schemes here but nosec and basic, not {other:?}",
+                        "{} forms have no security schemes here but nosec, basic and bearer, not {other:?}",
                         target.scheme.name()
                     )));
                 }

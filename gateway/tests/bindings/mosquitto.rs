@@ -11,7 +11,7 @@ use rumqttc::v5::{
     AsyncClient, Event, MqttOptions,
     mqttbytes::{QoS, v5::Packet, v5::PublishProperties},
 };
-use std::fs;
+use std::{fs, process::Command};
 use tempfile::TempDir;
 
 const HOST: &str = "broker.example";
@@ -163,6 +163,28 @@ async fn a_broker_that_hangs_is_given_up_in_time() {
 }
 
 #[tokio::test]
+async fn a_bearer_token_is_shown_as_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users");
+    let made = Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&users).args(["bearer", "t0ken"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let broker = Broker::new(&format!("allow_anonymous false\npassword_file {}", users.display()));
+    let gateway = |token: &str| {
+        fs::write(folder.path().join("token"), token).unwrap();
+        let config = alias(HOST, "127.0.0.1")
+            + &allow("mqtt", HOST, broker.port)
+            + &format!("[[credential]]\nhost = '{HOST}'\nkind = 'bearer'\nsecret = 'token'\n");
+        bindings_in(folder.path(), &config, Names::none())
+    };
+    let members = format!(r#", "security": "bearer"{RETAIN}"#);
+    let door = at(broker.port, "door", &members);
+    let right = gateway("t0ken");
+    patiently(|| async { write(&right, &door, "1").await }).await.unwrap();
+    let wrong = gateway("0ther");
+    assert_eq!(write(&wrong, &door, "2").await.unwrap_err().code, FailureCode::RefusedByThing);
+}
+
+#[tokio::test]
 async fn wrong_passwords_are_refused_and_right_ones_taken() {
     let broker = Broker::new("allow_anonymous false\npassword_file /dev/null");
     let folder = tempfile::tempdir().unwrap();
@@ -177,7 +199,9 @@ async fn wrong_passwords_are_refused_and_right_ones_taken() {
     let open = read(&gateway, &at(broker.port, "t", "")).await.unwrap_err();
     assert_eq!(open.code, FailureCode::RefusedByThing, "without credentials");
     let bearer = read(&gateway, &at(broker.port, "t", r#", "security": "bearer""#)).await.unwrap_err();
-    assert_eq!(bearer.code, FailureCode::UnsupportedForm);
+    assert_eq!(bearer.code, FailureCode::NotAllowed, "no token is configured");
+    let key = read(&gateway, &at(broker.port, "t", r#", "security": "header""#)).await.unwrap_err();
+    assert_eq!(key.code, FailureCode::UnsupportedForm);
     // A subscription tells, and ends.
     let mut events = follow(&gateway, &secured).await;
     assert_eq!(events.next().await.unwrap().unwrap_err().code, FailureCode::RefusedByThing);
