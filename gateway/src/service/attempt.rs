@@ -100,12 +100,7 @@ pub(crate) async fn attempt(chain: &Chain, bindings: &Bindings, request: &Reques
     }
 }
 
-async fn perform(
-    bindings: &Bindings,
-    request: &Request,
-    description: &str,
-    chain_id: u64,
-) -> Result<Answer, Failure> {
+async fn perform(bindings: &Bindings, request: &Request, description: &str, chain_id: u64) -> Result<Answer, Failure> {
     let thing = Thing::parse(description.as_bytes())?;
     let mut input = Input::parse(&request.input)?;
     let id = request.request_id.to_be_bytes::<32>();

@@ -56,7 +56,11 @@ mod tests {
         funds.lack(REFUSAL, &board, Instant::now());
         let status = board.get();
         assert!(status.unfunded);
-        assert!(status.problem.contains(&account.to_string()) && status.problem.contains("147000"), "{}", status.problem);
+        assert!(
+            status.problem.contains(&account.to_string()) && status.problem.contains("147000"),
+            "{}",
+            status.problem
+        );
         funds.suffice(&board);
         assert!(!board.get().unfunded && board.get().problem.is_empty());
     }

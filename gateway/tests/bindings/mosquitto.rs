@@ -166,7 +166,8 @@ async fn a_broker_that_hangs_is_given_up_in_time() {
 async fn a_bearer_token_is_shown_as_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let users = folder.path().join("users");
-    let made = Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&users).args(["bearer", "t0ken"]).output().unwrap();
+    let made =
+        Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&users).args(["bearer", "t0ken"]).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     let broker = Broker::new(&format!("allow_anonymous false\npassword_file {}", users.display()));
     let gateway = |token: &str| {

@@ -193,7 +193,7 @@ async fn slow_rabbitmq_takes_commands_brings_replies_and_refuses_strangers() {
     assert_eq!((failure.code, failure.transient), (FailureCode::RefusedByThing, false), "{failure}");
     assert!(!failure.reason.contains("guess"));
     let bearer = thing(&format!("amqp://{HOST}:{port}/"), r#", "security": "bearer", "amqv:queue": "door""#);
-    assert_eq!(read(&gateway, &bearer).await.unwrap_err().code, FailureCode::UnsupportedForm);
+    assert_eq!(read(&gateway, &bearer).await.unwrap_err().code, FailureCode::NotAllowed);
     let none = thing(&format!("amqp://{HOST}:{port}/"), r#", "amqv:queue": "door""#);
     assert_eq!(read(&gateway, &none).await.unwrap_err().code, FailureCode::RefusedByThing, "there is no guest");
 

@@ -186,12 +186,7 @@ fn by_many(
 
 /// A thing that does not answer signs nothing, not even that. Where its word alone makes a result true, more than two thirds
 /// of the gateways say that it failed; why, each for itself, and the lower median of their codes is the report's.
-fn failed(
-    frame: &mut Frame<'_>,
-    request: &Request,
-    call: &IThings::reportCall,
-    proof: &Proof,
-) -> Result<Vec<Address>> {
+fn failed(frame: &mut Frame<'_>, request: &Request, call: &IThings::reportCall, proof: &Proof) -> Result<Vec<Address>> {
     let answers = by_gateway(frame, request, proof)?;
     let gateways = request.gateways(frame)?.len();
     let mut codes: Vec<u16> = answers.values().filter(|answer| is_failure(answer)).map(|answer| answer.code).collect();

@@ -232,7 +232,8 @@ fn that_a_thing_which_signs_has_failed_takes_most_of_the_gateways_or_its_own_wor
     let (mut harness, device) = prepared(4);
     let id = ask(&mut harness, read(&device, Agreement::Device)).unwrap();
     let of = |signer: &PrivateKeySigner| {
-        let signed = Answer { requestId: id, attempt: 0, code: 3, resultHash: keccak256(b""), observedAtMs: START * 1_000 };
+        let signed =
+            Answer { requestId: id, attempt: 0, code: 3, resultHash: keccak256(b""), observedAtMs: START * 1_000 };
         let signature = signer.sign_hash_sync(&digest(&signed, CHAIN_ID)).unwrap().as_bytes().to_vec().into();
         vec![SignedAnswer { attempt: 0, signature, ..answer(signer, id, 3, b"") }]
     };

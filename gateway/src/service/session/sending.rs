@@ -22,7 +22,12 @@ impl Session {
         }
     }
 
-    pub(super) async fn report(&mut self, work: &mut Work, id: U256, settlement: Settlement) -> Result<(), GatewayError> {
+    pub(super) async fn report(
+        &mut self,
+        work: &mut Work,
+        id: U256,
+        settlement: Settlement,
+    ) -> Result<(), GatewayError> {
         let Settlement { code, result, proof } = settlement;
         let call = IThings::reportCall { requestId: id, code, result, proof };
         self.transact(work, call.abi_encode().into(), Purpose::Report, ("report", id)).await.map(drop)
