@@ -1,7 +1,7 @@
 // What the protocol itself does, as unmodified libraries see it: transactions of the system account, things and requests.
 import {
   HDNodeWallet, JsonRpcProvider, Mnemonic, Transaction, Wallet, WebSocketProvider, hexlify, id, keccak256, parseEther,
-  toBeHex, toUtf8Bytes,
+  toQuantity, toUtf8Bytes,
 } from 'ethers';
 import { createPublicClient, http as httpTransport, keccak256 as hashOf, recoverTransactionAddress, serializeTransaction } from 'viem';
 import { MNEMONIC, assert, endpoints, finish, step, until } from './report.mjs';
@@ -57,7 +57,7 @@ await step('things and requests are told by name and number', async () => {
   assert.equal(thing.gateways.length, 1);
   assert.equal(await provider.send('pervade_getThing', [id('urn:example:nobody')]), null);
 
-  const request = await provider.send('pervade_getRequest', [toBeHex(requestId)]);
+  const request = await provider.send('pervade_getRequest', [toQuantity(requestId)]);
   assert.equal(request.status, 'fulfilled');
   assert.deepEqual([request.code, request.resultHash], [0, keccak256(result)]);
   assert.equal(request.affordance, 'temperature');
@@ -83,8 +83,8 @@ await step('ethers decodes a transaction of the system account', async () => {
   assert.deepEqual([changed.args.requestId, changed.args.status], [requestId, BigInt(FULFILLED)]);
   const block = await provider.getBlock(receipt.blockNumber, true);
   assert.equal(block.prefetchedTransactions.at(-1).hash, hash, 'the end of its block');
-  const index = toBeHex(receipt.index).replace(/^0x0(?=.)/, '0x');
-  const number = '0x' + receipt.blockNumber.toString(16);
+  const index = toQuantity(receipt.index);
+  const number = toQuantity(receipt.blockNumber);
   assert.equal((await provider.send('eth_getTransactionByBlockNumberAndIndex', [number, index])).hash, hash);
   assert.equal((await provider.send('eth_getTransactionByBlockHashAndIndex', [receipt.blockHash, index])).hash, hash);
 });
