@@ -267,7 +267,7 @@ mod tests {
     fn any_one_gateway_settles_what_one_is_trusted_with_and_none_what_the_thing_signs() {
         let report = settled(judge((Agreement::Gateway, false), 4, &words(&[(0, b"a")]), RELAYER));
         assert_eq!(answers(&report).len(), 1);
-        assert_eq!(judge((Agreement::Device, false), 4, &words(&[(0, b"a"); 4]), RELAYER), Standing::Open);
+        assert_eq!(judge((Agreement::Device, false), 4, &words(&[(0, b"a" as &[u8]); 4]), RELAYER), Standing::Open);
     }
 
     #[test]
