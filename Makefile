@@ -83,8 +83,8 @@ conformance-iot: ## Others' tests of what devices say: make conformance-iot FIXT
 # One of: transfers, erc20, fresh-slots, reads; several with commas.
 WORKLOADS ?= transfers,erc20
 RUNS ?= 5
-.PHONY: bench bench-components bench-compare bench-cluster
-bench: bench-components bench-compare bench-cluster ## Parts of a node, the node side by side with anvil, four validators with one
+.PHONY: bench bench-components bench-compare bench-cluster bench-gateway
+bench: bench-components bench-compare bench-cluster bench-gateway ## Parts of a node, the node side by side with anvil, four validators with one, a gateway
 
 bench-build:
 	cargo build --release --package pervade-node --package pervade-tests --bins
@@ -98,6 +98,9 @@ bench-compare: bench-build ## The same load on pervade and anvil (from npm), alt
 
 bench-cluster: bench-build ## Four validators on this machine next to a single node
 	$(TARGET_DIR)/release/bench cluster --workloads $(WORKLOADS)
+
+bench-gateway: bench-build ## Messages from MQTT to the chain, requests to their callbacks (mosquitto)
+	PATH="$$PATH:/usr/sbin" $(TARGET_DIR)/release/gateway throughput
 
 ##@ Around it
 .PHONY: build deps format lint help

@@ -14,6 +14,11 @@ const outputs = {
   'StoredBytes.hex': hex(compile(target, 'StoredBytes.sol').deployed),
   'MyContractDB.hex': hex(compile(library, 'examples/MyContractDB.sol').bytecode),
   'MyContractDBV2.hex': hex(compile(library, 'examples/MyContractDBV2.sol').bytecode),
+  'Shipping.hex': hex(compile(target, 'Shipping.sol').bytecode),
+  'Delivery.hex': hex(compile(target, 'Delivery.sol').bytecode),
+  'Lockers.hex': hex(compile(target, 'Lockers.sol').bytecode),
+  'AssetTracking.hex': hex(compile(library, 'examples/AssetTracking.sol').bytecode),
+  'Encounter.hex': hex(compile(library, 'examples/Encounter.sol').bytecode),
   // 5159: it destroys itself on purpose.
   'Hostile.hex': hex(compile(target, 'Hostile.sol', { allowed: ['5159'] }).bytecode),
 };

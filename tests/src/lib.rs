@@ -4,6 +4,7 @@
 //!   tests/*.rs, src/bin/*.rs ──► harness (start, ask, kill a node) ──JSON-RPC──► the binary `pervade`
 //!                            ──► cluster   (four validators, killed and wiped)
 //!                            ──► crash     (acknowledged is never missing)
+//!                            ──► gateway   (contracts that reach things, while what is between them fails)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
 //!   bin/sim.rs, tests/sim.rs ──► sim    (clusters in one thread, with everything that can go wrong)
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
@@ -17,6 +18,7 @@ pub mod cluster;
 pub mod components;
 pub mod crash;
 pub mod ef;
+pub mod gateway;
 pub mod harness;
 pub mod iot;
 pub mod journey;

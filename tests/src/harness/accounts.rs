@@ -76,8 +76,9 @@ pub fn sign_deploy(
     sign(signer, chain_id, nonce, TxKind::Create, U256::ZERO, code, gas, fees)
 }
 
+/// Signs any call or creation, with value.
 #[expect(clippy::too_many_arguments, reason = "the fields of a transaction")]
-fn sign(
+pub fn sign(
     signer: &PrivateKeySigner,
     chain_id: u64,
     nonce: u64,

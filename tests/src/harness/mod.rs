@@ -6,7 +6,7 @@ mod node;
 mod rpc;
 mod token;
 
-pub use accounts::{DEV_CHAIN_ID, Fees, dev_account, dev_accounts, sign_call, sign_deploy, sign_transfer};
+pub use accounts::{DEV_CHAIN_ID, Fees, dev_account, dev_accounts, sign, sign_call, sign_deploy, sign_transfer};
 pub use binary::pervade_binary;
 pub use governance::{Change, GOVERNANCE};
 pub use node::{ExitedCommand, NodeOptions, RunningNode, ValidatorKey, free_ports, run_command};

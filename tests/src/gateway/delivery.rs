@@ -1,0 +1,142 @@
+//! Intermittent delivery: a confirmation that a dock publishes while everything between it and the contract fails.
+use super::{
+    Device, Protocol, Site, now_ms,
+    site::{WAIT, ether},
+};
+use crate::harness::dev_account;
+use alloy_primitives::{Address, Bytes, U256};
+use alloy_sol_types::{SolCall, SolError, SolValue};
+use eyre::ensure;
+use pervade_chainspec::params::THINGS_ADDRESS;
+use pervade_evm_ext::things::IThings;
+use serde_json::{Value, json};
+use std::{
+    fmt,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// What a delivery costs, ether.
+const PRICE: u64 = 5;
+/// A deadline that is not reached, seconds from now.
+const FAR: u64 = 3_600;
+/// One that is.
+const NEAR: u64 = 3;
+
+alloy_sol_types::sol! {
+    /// What the scenario calls of `Delivery.sol`.
+    contract IDelivery {
+        function begin() external payable;
+        function payments() external view returns (uint256);
+        function refunds() external view returns (uint256);
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy)]
+pub struct DeliveryReport {
+    /// How the confirmation travelled.
+    pub protocol: Protocol,
+    /// From the mended link to the payment.
+    pub paid_after: Duration,
+    /// From the start of the contract with the near deadline to the money's return.
+    pub refunded_after: Duration,
+    /// Altogether, with the start of all servers.
+    pub elapsed: Duration,
+}
+
+impl fmt::Display for DeliveryReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, paid_after, refunded_after, elapsed } = self;
+        let [paid, refunded, all] = [paid_after, refunded_after, elapsed].map(Duration::as_secs_f64);
+        write!(
+            f,
+            "{protocol:?}: paid once, {paid:.2} s after the link was mended; a silent dock's buyer has his money "
+        )?;
+        write!(f, "after {refunded:.2} s (deadline {NEAR} s); all in {all:.1} s")
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Somebody is paid too often, too little or not at all.
+pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::Result<DeliveryReport> {
+    let begun = Instant::now();
+    let mut site = Site::start(folder, protocol).await?;
+    let (dock, silent) = (Device::new("dock"), Device::new("silent-dock"));
+    site.register(&[&dock, &silent]).await?;
+    let supplier = dev_account(3).address();
+    let delivery = begin(&mut site, &dock, supplier, FAR).await?;
+    let before = site.owner.balance(supplier).await?;
+
+    // The dock confirms while the link is cut; then gateway, broker and node fail, and come back before the link does.
+    site.link.cut();
+    let confirmation = dock.message(1, b"42 pallets, complete");
+    site.publish(std::slice::from_ref(&confirmation)).await?;
+    site.gateway.kill()?;
+    site.broker.restart().await?;
+    site.restart_node().await?;
+    site.gateway.start_again().await?;
+    ensure!(paid(&site, delivery).await?.is_zero(), "paid before anybody could know");
+    site.link.mend();
+    let payments = IDelivery::paymentsCall {};
+    let paid_after = site.owner.wait_for(delivery, &payments, WAIT, |count| *count == U256::ONE).await?;
+    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier did not get the price");
+
+    // The same confirmation again, through the broker and from anybody: nothing.
+    site.gateway.kill()?;
+    site.publish(&[confirmation.clone(), confirmation.clone()]).await?;
+    site.gateway.start_again().await?;
+    site.tell(std::slice::from_ref(&confirmation)).await?;
+    ensure!(paid(&site, delivery).await? == U256::ONE, "paid again");
+    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier got more than the price");
+    ensure_replayed(&site, &confirmation).await?;
+
+    // A confirmation that does not come in time: the buyer has the money back, and a later one changes nothing.
+    let started = Instant::now();
+    let lost = begin(&mut site, &silent, supplier, NEAR).await?;
+    let refunds = IDelivery::refundsCall {};
+    site.owner.wait_for(lost, &refunds, WAIT, |count| *count == U256::ONE).await?;
+    let refunded_after = started.elapsed();
+    ensure!(site.owner.balance(lost).await?.is_zero(), "the contract keeps the money");
+    site.tell(&[silent.message(1, b"42 pallets, late")]).await?;
+    ensure!(paid(&site, lost).await?.is_zero(), "a confirmation after the refund is paid");
+    ensure!(site.owner.view(lost, &refunds).await? == U256::ONE, "refunded again");
+    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier got more than the price");
+    Ok(DeliveryReport { protocol, paid_after, refunded_after, elapsed: begun.elapsed() })
+}
+
+/// A contract with the price that waits for a dock, for so many seconds.
+async fn begin(site: &mut Site, dock: &Device, supplier: Address, seconds: u64) -> eyre::Result<Address> {
+    let arguments = (supplier, dock.id(), now_ms() / 1_000 + seconds).abi_encode_params();
+    let code = include_str!("../../contracts/Delivery.hex");
+    let contract = site.owner.deploy(code, arguments, ether(PRICE)).await?;
+    dock.grant(&mut site.owner, contract).await?;
+    site.owner.call(contract, &IDelivery::beginCall {}, ether(1)).await?;
+    Ok(contract)
+}
+
+async fn paid(site: &Site, delivery: Address) -> eyre::Result<U256> {
+    site.owner.view(delivery, &IDelivery::paymentsCall {}).await
+}
+
+/// The chain refuses a message that it has, whoever brings it.
+async fn ensure_replayed(site: &Site, message: &Value) -> eyre::Result<()> {
+    let call = IThings::publishCall {
+        message: IThings::Message {
+            thing: serde_json::from_value(message["thing"].clone())?,
+            sequence: message["sequence"].as_u64().unwrap_or_default(),
+            observedAtMs: message["observedAtMs"].as_u64().unwrap_or_default(),
+            mappingId: serde_json::from_value(message["mappingId"].clone())?,
+            payload: serde_json::from_value(message["payload"].clone())?,
+            signature: serde_json::from_value(message["signature"].clone())?,
+        },
+    };
+    let data = Bytes::from(call.abi_encode());
+    let refused = site.owner.rpc.call("eth_call", json!([{ "to": THINGS_ADDRESS, "data": data }, "latest"])).await;
+    let selector = hex::encode(IThings::Replayed::SELECTOR);
+    let text = format!("{refused:?}");
+    ensure!(refused.is_err() && text.contains(&selector), "a duplicate is not refused as replayed: {text}");
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! What most scenarios begin with: a development node, a gateway, a broker, and a link between these two.
+use super::{BROKER_HOST, Broker, Client, Device, GatewayProcess, Link, Protocol, allow, gateway_key};
+use crate::harness::{NodeOptions, RunningNode, dev_account, parse_quantity};
+use alloy_primitives::{Address, U256};
+use pervade_chainspec::params::THINGS_ADDRESS;
+use pervade_evm_ext::things::IThings;
+use serde_json::{Value, json};
+use std::{path::Path, time::Duration};
+
+/// The topic, or queue, that everything is published to.
+const TOPIC: &str = "site";
+/// Longest wait for one thing to happen.
+pub(super) const WAIT: Duration = Duration::from_secs(90);
+/// Before a probe that did not come through is sent again.
+const PROBE_AGAIN: Duration = Duration::from_millis(500);
+const BLOCK_PERIOD: &str = "200ms";
+const GAS_LIMIT: &str = "200000000";
+
+/// A place with devices, whose radio station publishes what they say at a broker.
+#[derive(Debug)]
+pub struct Site {
+    /// The broker.
+    pub broker: Broker,
+    /// Between gateway and broker.
+    pub link: Link,
+    /// The node.
+    pub node: RunningNode,
+    /// The gateway.
+    pub gateway: GatewayProcess,
+    /// Who owns the devices and deploys contracts.
+    pub owner: Client,
+    options: NodeOptions,
+    station: Device,
+    probes: u64,
+}
+
+impl Site {
+    /// Starts everything, and waits until messages come through.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn start(folder: &Path, protocol: Protocol) -> eyre::Result<Self> {
+        let broker = Broker::start(protocol, &folder.join("broker")).await?;
+        let link = Link::to(broker.port()).await?;
+        let options = NodeOptions::dev(&folder.join("node")).arg("--dev.period").arg(BLOCK_PERIOD);
+        let options = options.arg("--dev.gaslimit").arg(GAS_LIMIT);
+        let node = RunningNode::start(&options).await?;
+        let config = allow(protocol.scheme(), BROKER_HOST, "127.0.0.1", link.port);
+        let gateway = GatewayProcess::start(&folder.join("gateway"), 0, node.rpc.url(), &config).await?;
+        let mut owner = Client::new(node.rpc.url(), dev_account(0)).await?;
+        let station = Device::new("station");
+        let form = protocol.form(link.port, TOPIC);
+        station.register(&mut owner, &json!({ "events": { "heard": { "forms": [form] } } }), &[account()]).await?;
+        let mut site = Self { broker, link, node, gateway, owner, options, station, probes: 0 };
+        site.settle().await?;
+        Ok(site)
+    }
+
+    /// Registers devices that the station hears.
+    ///
+    /// # Errors
+    /// The chain refuses one.
+    pub async fn register(&mut self, devices: &[&Device]) -> eyre::Result<()> {
+        for device in devices {
+            device.register(&mut self.owner, &json!({}), &[account()]).await?;
+        }
+        Ok(())
+    }
+
+    /// The station publishes what devices said.
+    ///
+    /// # Errors
+    /// The broker does not take it.
+    pub async fn publish(&self, messages: &[Value]) -> eyre::Result<()> {
+        let bodies = messages.iter().map(|message| message.to_string().into_bytes()).collect();
+        self.broker.publish(TOPIC, bodies).await
+    }
+
+    /// Publishes these, and waits until all that came of them has happened.
+    ///
+    /// # Errors
+    /// Nothing comes through.
+    pub async fn tell(&mut self, messages: &[Value]) -> eyre::Result<()> {
+        self.publish(messages).await?;
+        self.settle().await
+    }
+
+    /// A message of the station itself goes all the way: so has whatever was published before it. Then two more blocks pass,
+    /// whose tails did what was due.
+    ///
+    /// # Errors
+    /// Nothing comes through.
+    pub async fn settle(&mut self) -> eyre::Result<()> {
+        self.probes += 1;
+        let probe = self.station.message(self.probes, b"probe");
+        let asked = IThings::isPublishedCall { thing: self.station.id(), sequence: self.probes };
+        let sending = async {
+            loop {
+                // A broker drops what nobody has asked it for yet.
+                if let Err(error) = self.publish(std::slice::from_ref(&probe)).await {
+                    return error;
+                }
+                tokio::time::sleep(PROBE_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            error = sending => return Err(error),
+            found = self.owner.wait_for(THINGS_ADDRESS, &asked, WAIT, |is| *is) => found?,
+        };
+        let head = parse_quantity(&self.owner.rpc.call("eth_blockNumber", json!([])).await?)?;
+        self.node.wait_for_height(head.saturating_to::<u64>() + 2, WAIT).await.map(drop)
+    }
+
+    /// `kill -9` of the node, and a new start on the same ports.
+    ///
+    /// # Errors
+    /// It does not come back.
+    pub async fn restart_node(&mut self) -> eyre::Result<()> {
+        self.node.kill()?;
+        self.node = RunningNode::start_at(&self.options, self.node.ports).await?;
+        Ok(())
+    }
+
+    /// Puts ether on a contract's account for callbacks and triggers.
+    ///
+    /// # Errors
+    /// The chain refuses it.
+    pub async fn fund(&mut self, contract: Address, amount: u64) -> eyre::Result<()> {
+        self.owner.call(THINGS_ADDRESS, &IThings::fundCall { account: contract }, ether(amount)).await.map(drop)
+    }
+}
+
+/// The gateway's account.
+fn account() -> Address {
+    gateway_key(0).address()
+}
+
+/// So many ether, in wei.
+pub(super) fn ether(count: u64) -> U256 {
+    U256::from(count) * U256::from(10).pow(U256::from(18))
+}
