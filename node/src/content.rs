@@ -10,7 +10,8 @@
 //! withhold but not deceive.
 //!
 //! A node makes all content itself when it executes blocks, and asks for some only if its disk has lost it. It looks
-//! before it begins ([`ensure`]), and does not begin before everything is there.
+//! before it begins ([`ensure`]), and does not begin before what it found missing is there. A look at everything would
+//! make every start of a large node slow: storage looks at a part, unless it has a reason not to trust the rest.
 use crate::{NodeError, cluster::head_of, shutdown::Shutdown};
 use alloy_primitives::{B256, Bytes, keccak256};
 use pervade_chainspec::ChainSpec;
@@ -26,6 +27,8 @@ const CONTENT_BYTES_MAX: usize = 32 << 10;
 const HASH_BYTES: usize = 32;
 /// Length of what is not here.
 const NOT_HERE: u32 = u32::MAX;
+/// Content that a start looks at, if there is no reason for more: about a second of one core.
+const LOOK_BYTES_MAX: u64 = 256 << 20;
 /// Time between two rounds of asking all peers.
 const ROUND_PERIOD: Duration = Duration::from_secs(1);
 
@@ -91,8 +94,8 @@ fn read_answer(hashes: &[B256], mut answer: &[u8]) -> Result<Vec<Bytes>, Forged>
 #[derive(Debug, PartialEq, Eq)]
 struct Forged;
 
-/// Looks at all content that the node's state names. What is missing or damaged is fetched from peers of this network, if
-/// the node has one, until all is there or the shutdown begins.
+/// Looks at content that the node's state names ([`Storage::look_at_content`]). What is missing or damaged is fetched from
+/// peers of this network, if the node has one, until all is there or the shutdown begins.
 ///
 /// # Errors
 /// Content is missing and there is no network; the database cannot be read or written.
@@ -102,9 +105,9 @@ pub async fn ensure(
     network: Option<NetworkConfig>,
     shutdown: &Shutdown,
 ) -> Result<(), NodeError> {
-    let report = check(storage).await?;
+    let report = look(storage).await?;
     if report.bad.is_empty() {
-        tracing::debug!(values = report.records, bytes = report.bytes, "content checked");
+        tracing::debug!(values = report.records, bytes = report.bytes, "content looked at");
         return Ok(());
     }
     let missing = report.bad.len();
@@ -136,7 +139,7 @@ async fn fetch(storage: &Storage, network: &NetworkHandle, mut report: ContentRe
         }
         tracing::info!(peers = peers.len(), still_missing = missing.len(), "asked for missing content");
         if missing.is_empty() {
-            report = check(storage).await?;
+            report = look(storage).await?;
         }
     }
     tracing::info!(values = report.records, bytes = report.bytes, "all content is there again");
@@ -174,9 +177,9 @@ async fn fetch_from(
     Ok(())
 }
 
-async fn check(storage: &Storage) -> Result<ContentReport, NodeError> {
+async fn look(storage: &Storage) -> Result<ContentReport, NodeError> {
     let storage = storage.clone();
-    blocking(move || storage.check_content()).await
+    blocking(move || storage.look_at_content(LOOK_BYTES_MAX)).await
 }
 
 async fn blocking<T: Send + 'static>(

@@ -290,6 +290,7 @@ async fn lost_content_is_fetched_from_a_peer_that_has_it_not_from_one_that_forge
     let network = settings(folders[2].path(), vec![bad, good]);
     content::ensure(&spec, storage, Some(network), &Shutdown::default()).await.unwrap();
     assert_content(storage, "repaired");
+    content::ensure(&spec, storage, None, &Shutdown::default()).await.unwrap();
     forger.shutdown().await;
     giver.shutdown().await;
 }

@@ -9,6 +9,7 @@
 //! | `first_state` | be8 number of the first block whose state can be read |
 //! | `observed` | be8 number of the next block that the canonical index lacks; absent: there is no index |
 //! | `first_observed` | be8 number of the first block whose observations are kept |
+//! | `content_mark` | 32 bytes hash of the content that the next look begins with; absent: it looks at all content |
 use super::Cursor;
 use crate::StorageError;
 use alloy_primitives::B256;
@@ -20,6 +21,7 @@ pub(crate) const STATE: &[u8] = b"state";
 pub(crate) const FIRST_STATE: &[u8] = b"first_state";
 pub(crate) const OBSERVED: &[u8] = b"observed";
 pub(crate) const FIRST_OBSERVED: &[u8] = b"first_observed";
+pub(crate) const CONTENT_MARK: &[u8] = b"content_mark";
 
 pub(crate) fn encode_head(number: u64, hash: &B256) -> [u8; 40] {
     let mut bytes = [0; 40];

@@ -1,19 +1,30 @@
 //! Is all content there, and is it what it is named after? And putting back what is not.
+//!
+//! ```text
+//! mark absent: nobody has looked yet, or some was missing ──► all ──► nothing bad: mark
+//! mark: hash where the next look begins ──► a part of what the current state names ──► nothing bad: mark further
+//!                                                                                 └──► something bad: all
+//! ```
 use super::check::{CheckReport, PROBLEMS_MAX};
 use crate::{
     Storage, StorageError,
     codec::{
         account::decode_slot,
         key::{KIND_CONTENT_REF, decode_slot_key},
+        meta::{self, decode_hash},
     },
     columns::Column,
     content::{self, hash_of},
-    database::Database,
+    database::{Database, Purpose},
+    store::Store,
 };
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 
 /// Bad content that a report names; who repairs it looks again.
 const BAD_MAX: usize = 65_536;
+
+/// What a value counts for at least while a part is looked at: a disk reads no less, so short values take no longer.
+const READ_BYTES_MIN: u64 = 4 << 10;
 
 /// What the states of the window name, and how much of it is not there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,20 +49,30 @@ impl Storage {
         if !store.database.is_read_only() {
             store.queue.wait_until_empty(store)?;
         }
-        let mut report = ContentReport::default();
-        for_each_named(&store.database, |hash| {
-            match sound_bytes(&store.database, &hash)? {
-                Some(bytes) => {
-                    report.records = report.records.saturating_add(1);
-                    report.bytes = report.bytes.saturating_add(bytes);
-                }
-                None if report.bad.last() != Some(&hash) && report.bad.len() < BAD_MAX => report.bad.push(hash),
-                None => {}
+        all(&store.database)
+    }
+
+    /// Looks at content as a node does that starts, in bounded time: at so many bytes of what the current state names,
+    /// from where the last look ended, and around. At all that a kept state names if nobody has looked yet, if some was
+    /// missing since, or if a part is bad. No block is committed meanwhile.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the mark not be written, which is fatal.
+    pub fn look_at_content(&self, bytes_max: u64) -> Result<ContentReport, StorageError> {
+        let store = &**self.store();
+        let _committing = store.committing.lock();
+        store.database.check_writable("look at content")?;
+        store.queue.wait_until_empty(store)?;
+        let mark = store.database.get(Column::Meta, meta::CONTENT_MARK)?;
+        if let Some(mark) = mark.map(|record| decode_hash(&record)).transpose()? {
+            let (report, next) = part(&store.database, &mark, bytes_max)?;
+            if report.bad.is_empty() {
+                store.mark_content(Some(next))?;
+                return Ok(report);
             }
-            Ok(())
-        })?;
-        report.bad.sort_unstable();
-        report.bad.dedup();
+        }
+        let report = all(&store.database)?;
+        store.mark_content(report.bad.is_empty().then_some(B256::ZERO))?;
         Ok(report)
     }
 
@@ -96,6 +117,63 @@ impl Storage {
         let found = self.latest_view().find_content(hash)?;
         Ok(found.filter(|content| keccak256(content) == *hash))
     }
+}
+
+impl Store {
+    /// Where the next look begins; `None`: it must look at everything.
+    pub(crate) fn mark_content(&self, next: Option<B256>) -> Result<(), StorageError> {
+        let mut batch = self.database.batch();
+        batch.set(Column::Meta, meta::CONTENT_MARK, next.as_ref())?;
+        self.database.write(batch, true)
+    }
+}
+
+impl ContentReport {
+    fn look(&mut self, database: &Database, hash: &B256) -> Result<(), StorageError> {
+        match sound_bytes(database, hash)? {
+            Some(bytes) => {
+                self.records = self.records.saturating_add(1);
+                self.bytes = self.bytes.saturating_add(bytes);
+            }
+            None if self.bad.last() != Some(hash) && self.bad.len() < BAD_MAX => self.bad.push(*hash),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Everything that a kept state names.
+fn all(database: &Database) -> Result<ContentReport, StorageError> {
+    let mut report = ContentReport::default();
+    for_each_named(database, |hash| report.look(database, &hash))?;
+    report.bad.sort_unstable();
+    report.bad.dedup();
+    Ok(report)
+}
+
+/// What the current state names, from a hash on, until so many bytes were read. Answers the hash to go on with, zero
+/// after the last.
+fn part(database: &Database, from: &B256, bytes_max: u64) -> Result<(ContentReport, B256), StorageError> {
+    let mut report = ContentReport::default();
+    let mut left = bytes_max;
+    let mut last = None;
+    let mut references = database.records(Column::ContentRefs, &[], Purpose::Scan)?;
+    references.seek(from.as_slice());
+    while let Some(key) = references.key() {
+        let hash = key.first_chunk::<32>().map(B256::from).unwrap_or_default();
+        if last != Some(hash) {
+            if left == 0 {
+                return Ok((report, hash));
+            }
+            last = Some(hash);
+            let before = report.bytes;
+            report.look(database, &hash)?;
+            left = left.saturating_sub(report.bytes.saturating_sub(before).max(READ_BYTES_MIN));
+        }
+        references.next();
+    }
+    references.status().map_err(StorageError::database("read references of content"))?;
+    Ok((report, B256::ZERO))
 }
 
 /// Calls `each` with every hash that the current state names, then with every one that the history names.

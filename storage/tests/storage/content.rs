@@ -333,6 +333,42 @@ fn missing_content_is_named_and_can_be_put_back() {
 }
 
 #[test]
+fn a_look_is_bounded_goes_around_and_sees_everything_once_something_is_missing() {
+    let mut content = Content::new(HistoryMode::Archive);
+    let values = [0, 1, 2].map(value);
+    content.commit(&[(0, Some(values[0].clone())), (1, Some(values[1].clone())), (2, Some(values[2].clone()))]);
+    content.commit(&[(3, Some(values[2].clone()))]);
+    content.storage().sync().unwrap();
+    let mut hashes = values.map(keccak256);
+    hashes.sort_unstable();
+    let storage = content.storage();
+    // A value counts as a page of the disk.
+    let look = |bytes_max: u64| storage.look_at_content(bytes_max).unwrap();
+    let all = 120 + 3;
+    assert_eq!((look(1).records, look(u64::MAX).bytes), (3, all), "the first sees everything");
+    assert_eq!(look(2 * 4096).records, 2);
+    assert_eq!(look(2 * 4096 + 1).records, 1, "the rest");
+    assert_eq!(look(2 * 4096 + 1).records, 3);
+    assert_eq!(look(4096).records, 1);
+
+    // Lost where the next look does not come.
+    storage.damage_content(&hashes[0], None).unwrap();
+    assert_eq!(look(4096).bad, Vec::<B256>::new());
+    let error = storage.latest_view().content(&hashes[0]).unwrap_err();
+    assert!(matches!(error, StorageError::MissingContent { .. }), "{error}");
+    assert_eq!(look(1).bad, [hashes[0]], "a miss was seen");
+    assert_eq!(look(1).bad, [hashes[0]], "as long as it is missing");
+    storage.restore_content(&values).unwrap();
+    assert_eq!(look(1).records, 3);
+
+    // Lost where it comes: then all that is bad is found.
+    for hash in [hashes[0], hashes[2]] {
+        storage.damage_content(&hash, Some(&b"other"[..])).unwrap();
+    }
+    assert_eq!(look(1).bad, [hashes[0], hashes[2]]);
+}
+
+#[test]
 fn the_check_finds_references_that_do_not_hold() {
     let mut content = Content::new(HistoryMode::Archive);
     content.commit(&[(0, Some(value(1)))]);
