@@ -74,7 +74,7 @@ impl Policy {
         let mut policy = Self { issuers: Vec::new(), age_s_max: None, debug: None, measurements: None };
         for (key, value) in map {
             match cbor::unsigned(&key) {
-                Some(ISSUERS) => policy.issuers = issuers(value)?,
+                Some(ISSUERS) => policy.issuers = issuers(value, meter)?,
                 Some(AGE) => policy.age_s_max = Some(cbor::unsigned(&value).ok_or(wrong(AGE, "not whole seconds"))?),
                 Some(DEBUG) => policy.debug = Some(debug(&value)?),
                 Some(MEASUREMENTS) => policy.measurements = Some(measurements(value)?),
@@ -154,12 +154,15 @@ fn wrong(entry: u64, reason: &'static str) -> EvidenceError {
     EvidenceError::Policy { entry: i64::try_from(entry).unwrap_or(i64::MAX), reason }
 }
 
-fn issuers(value: Value) -> Result<Vec<(PublicKey, Vec<u8>)>, EvidenceError> {
+fn issuers(value: Value, meter: &mut dyn Meter) -> Result<Vec<(PublicKey, Vec<u8>)>, EvidenceError> {
     let keys = value.into_array().map_err(|_| wrong(ISSUERS, "not an array"))?;
     limit("issuers of a policy", keys.len(), POLICY_ISSUERS_MAX)?;
-    let key = |value| match value {
-        Value::Bytes(bytes) => PublicKey::from_cose_value(cbor::decode("COSE_Key", &bytes)?),
-        value => PublicKey::from_cose_value(value),
+    let key = |value: Value| {
+        meter.spend(Work::Key)?;
+        match value {
+            Value::Bytes(bytes) => PublicKey::from_cose_value(cbor::decode("COSE_Key", &bytes)?),
+            value => PublicKey::from_cose_value(value),
+        }
     };
     keys.into_iter().map(key).collect()
 }

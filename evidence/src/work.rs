@@ -14,6 +14,8 @@ pub enum Work {
         /// Bytes.
         bytes: usize,
     },
+    /// Decoding one key into a point of its curve.
+    Key,
     /// Checking one signature, decoding of its key included.
     Signature(KeyType),
 }
@@ -39,6 +41,8 @@ pub struct Tally {
     pub hashed_words: u64,
     /// Words of 32 bytes decoded, each piece rounded up.
     pub decoded_words: u64,
+    /// Keys decoded.
+    pub keys: u64,
     /// Signatures over secp256k1.
     pub secp256k1: u64,
     /// Signatures over P-256.
@@ -52,6 +56,7 @@ impl Meter for Tally {
         let (counter, more) = match work {
             Work::Hash { bytes } => (&mut self.hashed_words, words(bytes)),
             Work::Decode { bytes } => (&mut self.decoded_words, words(bytes)),
+            Work::Key => (&mut self.keys, 1),
             Work::Signature(KeyType::Secp256k1) => (&mut self.secp256k1, 1),
             Work::Signature(KeyType::P256) => (&mut self.p256, 1),
             Work::Signature(KeyType::Ed25519) => (&mut self.ed25519, 1),

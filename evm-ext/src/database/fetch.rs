@@ -76,11 +76,11 @@ fn request(frame: &mut Frame<'_>, of: super::abi::IThings::Request, source: &Sou
 pub(crate) fn proved_data(frame: &mut Frame<'_>, provider: B256, nonce: B256, answer: &[u8]) -> Result<Bytes> {
     let provider = providers::load_provider(frame, provider)?;
     let now_s = frame.call().block_timestamp;
+    let key_count = u64::try_from(provider.keys.len()).unwrap_or(u64::MAX);
+    frame.charge(key_count.saturating_mul(prices::KEY_GAS))?;
     let keys = provider.keys.iter().map(|key| PublicKey::from_cose(key)).collect::<std::result::Result<Vec<_>, _>>();
     let invalid = IContractDatabase::InvalidEvidence {};
     let keys = keys.map_err(|error| refusal(error, &invalid))?;
-    let parsed = u64::try_from(keys.len()).unwrap_or(u64::MAX).saturating_mul(providers::KEY_GAS);
-    frame.charge(parsed)?;
     let mut meter = GasMeter(frame);
     let data = match provider.kind {
         ProviderKind::Signed => verify_signed(&keys, answer, &mut meter),

@@ -21,9 +21,6 @@ const OWNER: Field = Field::new(0, 160);
 const KIND: Field = Field::new(160, 8);
 const PRESENT: Field = Field::new(168, 1);
 
-/// Decoding a key, which may mean a square root: a third of the dearest signature check.
-pub(super) const KEY_GAS: u64 = prices::P256_GAS / 3;
-
 /// Sets a provider of the caller's, or changes its keys and policy.
 pub(super) fn set(frame: &mut Frame<'_>, call: IContractDatabase::setProviderCall) -> Result<B256> {
     check(frame, &call)?;
@@ -81,7 +78,7 @@ fn check(frame: &mut Frame<'_>, call: &IContractDatabase::setProviderCall) -> Re
     let invalid = IContractDatabase::InvalidEvidence {};
     let mut keys = Vec::with_capacity(call.keys.len());
     for key in &call.keys {
-        frame.charge(KEY_GAS)?;
+        frame.charge(prices::KEY_GAS)?;
         let key = PublicKey::from_cose(key).map_err(|error| refusal(error, &invalid))?;
         // One signer must not count twice.
         if keys.contains(&key) {
@@ -91,9 +88,7 @@ fn check(frame: &mut Frame<'_>, call: &IContractDatabase::setProviderCall) -> Re
     }
     if call.kind == ProviderKind::Attested {
         let mut meter = GasMeter(frame);
-        let policy = Policy::parse(&call.policy, &mut meter).map_err(|error| refusal(error, &invalid))?;
-        let issuers = u64::try_from(policy.issuers.len()).unwrap_or(u64::MAX);
-        frame.charge(issuers.saturating_mul(KEY_GAS))?;
+        Policy::parse(&call.policy, &mut meter).map_err(|error| refusal(error, &invalid))?;
     }
     Ok(())
 }

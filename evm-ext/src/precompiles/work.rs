@@ -17,6 +17,7 @@ impl Meter for GasMeter<'_, '_> {
         let gas = match work {
             Work::Hash { bytes } => HASH_GAS.saturating_add(prices::words(bytes).saturating_mul(HASH_WORD_GAS)),
             Work::Decode { bytes } => prices::words(bytes).saturating_mul(DECODE_WORD_GAS),
+            Work::Key => prices::KEY_GAS,
             Work::Signature(KeyType::Secp256k1) => prices::SECP256K1_GAS,
             Work::Signature(KeyType::P256) => prices::P256_GAS,
             Work::Signature(KeyType::Ed25519) => prices::ED25519_GAS,
