@@ -7,6 +7,7 @@ import sys
 import traceback
 
 import rlp
+from eth_abi import encode
 from eth_account import Account
 from trie import HexaryTrie
 from web3 import AsyncWeb3, Web3, WebSocketProvider
@@ -18,6 +19,20 @@ TOKEN = json.loads((pathlib.Path(__file__).parent.parent / "contracts" / "Token.
 THINGS = "0x0000000000000000000000000000000000007101"
 SYSTEM = Account.from_key(Web3.keccak(text="pervade system account")).address
 FRIEND = Web3.to_checksum_address("0x0000000000000000000000000000000000033e63")
+
+def of_database(name, inputs, outputs=()):
+    def as_parameters(types):
+        return [{"name": f"p{i}", "type": kind} for i, kind in enumerate(types)]
+
+    return {"type": "function", "name": name, "stateMutability": "view" if outputs else "nonpayable",
+            "inputs": as_parameters(inputs), "outputs": as_parameters(outputs)}
+
+
+DATABASE_ABI = [
+    of_database("open", ["bytes32"]),
+    of_database("put", ["bytes32", "bytes32", "bytes32", "bytes"]),
+    of_database("slotOf", ["bytes32", "bytes32", "bytes32"], ["bytes32"]),
+]
 
 Account.enable_unaudited_hdwallet_features()
 owner, spender, stuck = (Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{i}") for i in (7, 8, 9))
@@ -211,6 +226,36 @@ def decodes_what_the_protocol_itself_sent():
         assert Web3.keccak(raw) == transaction["hash"]
         assert Account.recover_transaction(raw) == SYSTEM
         assert w3.eth.get_transaction_receipt(transaction["hash"])["status"] == 1
+
+
+@step
+def a_foreign_trie_finds_rows_of_the_contract_database():
+    contract = w3.eth.contract(Web3.to_checksum_address("0x" + "7102".rjust(40, "0")), abi=DATABASE_ABI)
+
+    def write(function, *arguments):
+        data = contract.encode_abi(function, list(arguments))
+        assert mined(send(owner, {"to": contract.address, "data": data, "value": 0}))["status"] == 1
+
+    salt, table = Web3.keccak(text="web3.py"), Web3.keccak(text="a table")
+    database = Web3.keccak(encode(["address", "bytes32"], [owner.address, salt]))
+    write("open", salt)
+    rows = {text: Web3.keccak(text=text) for text in ("short", "long", "absent")}
+    short, long = b"21.5 degrees", bytes(range(256)) * 4
+    write("put", database, table, rows["short"], short)
+    write("put", database, table, rows["long"], long)
+    # What the book says of a row's slot, from the value alone.
+    expected = {
+        "short": int.from_bytes(short.ljust(31, b"\0") + bytes([2 * len(short)]), "big"),
+        "long": int.from_bytes(Web3.keccak(long), "big"),
+        "absent": 0,
+    }
+    block = w3.eth.get_block("latest")
+    for name, key in rows.items():
+        slot = contract.functions.slotOf(database, table, key).call()
+        proof = w3.eth.get_proof(contract.address, [int.from_bytes(slot, "big")], block["number"])
+        account = rlp.decode(leaf(bytes(block["stateRoot"]), bytes.fromhex(contract.address[2:]), proof["accountProof"]))
+        found = leaf(account[2], bytes(slot), proof["storageProof"][0]["proof"])
+        assert int.from_bytes(rlp.decode(found) if found else b"", "big") == expected[name], name
 
 
 def main():
