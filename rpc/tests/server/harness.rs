@@ -61,10 +61,21 @@ impl Node {
     }
 
     pub async fn start_with(config: RpcConfig, change: impl FnOnce(&mut RpcContext)) -> Self {
-        let signer = PrivateKeySigner::from_slice(&[1; 32]).unwrap();
+        let genesis = genesis(signer().address()).to_string();
+        let spec = ChainSpec::from_json("test", genesis.as_bytes()).unwrap();
+        Self::start_on(spec, StorageOptions::default(), config, change).await
+    }
+
+    /// A node of another chain.
+    pub async fn start_on(
+        spec: ChainSpec,
+        options: StorageOptions,
+        config: RpcConfig,
+        change: impl FnOnce(&mut RpcContext),
+    ) -> Self {
+        let (signer, spec) = (signer(), Arc::new(spec));
         let dir = tempfile::tempdir().unwrap();
-        let spec = Arc::new(ChainSpec::from_json("test", genesis(signer.address()).to_string().as_bytes()).unwrap());
-        let storage = Storage::open(&dir.path().join("db"), &spec, StorageOptions::default()).unwrap();
+        let storage = Storage::open(&dir.path().join("db"), &spec, options).unwrap();
         let pool =
             TxPool::open(&dir.path().join("pool"), spec.clone(), storage.clone(), PoolConfig::default()).unwrap();
         let heads = broadcast::Sender::new(16);
@@ -192,6 +203,11 @@ impl Node {
     pub async fn ws(&self) -> WsClient {
         WsClientBuilder::default().build(format!("ws://{}", self.rpc.ws.unwrap())).await.unwrap()
     }
+}
+
+/// The account that has money.
+pub fn signer() -> PrivateKeySigner {
+    PrivateKeySigner::from_slice(&[1; 32]).unwrap()
 }
 
 pub enum Unsigned {

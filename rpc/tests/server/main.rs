@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod access;
 mod cluster;
+mod database;
 mod harness;
 mod limits;
 mod observations;
