@@ -83,14 +83,19 @@ conformance-iot: ## Others' tests of what devices say: make conformance-iot FIXT
 # One of: transfers, erc20, fresh-slots, reads; several with commas.
 WORKLOADS ?= transfers,erc20
 RUNS ?= 5
-.PHONY: bench bench-components bench-compare bench-cluster bench-gateway
-bench: bench-components bench-compare bench-cluster bench-gateway ## Parts of a node, the node side by side with anvil, four validators with one, a gateway
+.PHONY: bench bench-components bench-gas bench-compare bench-cluster bench-gateway
+bench: bench-components bench-gas bench-compare bench-cluster bench-gateway ## Parts of a node, gas against time, the node beside anvil, four validators, a gateway
 
 bench-build:
 	cargo build --release --package pervade-node --package pervade-tests --bins
 
 bench-components: bench-build ## Sender recovery, execution, state root and commit
 	$(TARGET_DIR)/release/bench components
+
+# Accounts of the state, and rows of the large table.
+ACCOUNTS ?= 1000000
+bench-gas: bench-build ## Time and disk of a unit of gas in every function of the precompiles
+	$(TARGET_DIR)/release/bench gas --accounts $(ACCOUNTS) --rows $(ACCOUNTS)
 
 bench-compare: bench-build ## The same load on pervade and anvil (from npm), alternating
 	anvil="$$(tests/install-anvil.sh)" && $(TARGET_DIR)/release/bench compare \

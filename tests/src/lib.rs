@@ -7,6 +7,7 @@
 //!                            ──► gateway   (contracts that reach things, while what is between them fails)
 //!                            ──► powerloss (what a disk may forget)   ◄── shim.c, preloaded into the node
 //!   bin/sim.rs, tests/sim.rs ──► sim    (clusters in one thread, with everything that can go wrong)
+//!   bin/bench.rs             ──► components, load, gas (what parts, whole nodes and precompiles take)
 //!   bin/ef-tests.rs          ──► ef        (Ethereum's tests, in process)
 //!   bin/iot-tests.rs         ──► iot       (others' tests of signatures, tokens and content, in process)
 //!   tests/journey            ──► journey   (what devices and contracts mean: one form, traced; in process)
@@ -18,7 +19,11 @@ pub mod cluster;
 pub mod components;
 pub mod crash;
 pub mod ef;
+<<<<<<< HEAD
 pub mod gateway;
+=======
+pub mod gas;
+>>>>>>> 0f74899 (Measure gas against time: loops, functions of all precompiles, sizes, found inputs)
 pub mod harness;
 pub mod iot;
 pub mod journey;

@@ -1,8 +1,10 @@
-//! Benchmarks: against another node, part by part, and of a cluster. See `pervade_tests::load`, `components` and `cluster`.
+//! Benchmarks: against another node, part by part, of a cluster, and gas against time. See `pervade_tests::load`,
+//! `components`, `cluster` and `gas`.
 use clap::{Parser, Subcommand};
 use pervade_tests::{
     cluster::{ThroughputOptions, throughput},
     components::{ComponentOptions, DueOptions, measure, measure_due},
+    gas::{GasOptions, measure as measure_gas},
     load::{CompareOptions, compare},
 };
 
@@ -23,6 +25,8 @@ enum Command {
     Due(DueOptions),
     /// Four validators on this machine next to a single node: transactions a second, CPU of each
     Cluster(ThroughputOptions),
+    /// Time and disk that a unit of gas takes: every function of the precompiles, next to loops of SLOAD and SSTORE
+    Gas(GasOptions),
 }
 
 fn main() -> eyre::Result<()> {
@@ -35,5 +39,6 @@ fn main() -> eyre::Result<()> {
             println!("{}", throughput(folder.path(), &options)?);
             Ok(())
         }
+        Command::Gas(options) => measure_gas(&options),
     }
 }

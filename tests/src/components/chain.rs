@@ -9,53 +9,54 @@ use pervade_storage::{Block, ExecutedBlock, RecoveredBlock, StateUpdate, Storage
 use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-const CHAIN_ID: u64 = 1337;
+pub(crate) const CHAIN_ID: u64 = 1337;
 const GAS_LIMIT: u64 = 10_000_000_000;
 
 /// An open chain, with the settings that a node has by default. Its files go when it is dropped.
-pub(super) struct BenchChain {
-    pub(super) spec: ChainSpec,
-    pub(super) storage: Storage,
+pub(crate) struct BenchChain {
+    pub(crate) spec: ChainSpec,
+    pub(crate) storage: Storage,
+    options: StorageOptions,
     directory: TempDir,
 }
 
 /// A key that signs.
 #[derive(Debug, Clone)]
-pub(super) struct Signer {
+pub(crate) struct Signer {
     key: B256,
-    pub(super) address: Address,
+    pub(crate) address: Address,
     nonce: u64,
     max_fee_per_gas: u128,
 }
 
 impl Signer {
-    pub(super) fn new(index: u64) -> eyre::Result<Self> {
+    pub(crate) fn new(index: u64) -> eyre::Result<Self> {
         let key = keccak256(index.to_be_bytes());
         Ok(Self { key, address: PrivateKeySigner::from_bytes(&key)?.address(), nonce: 0, max_fee_per_gas: 0 })
     }
 
     /// One that pays up to so much for gas, wei.
-    pub(super) fn paying(index: u64, max_fee_per_gas: u128) -> eyre::Result<Self> {
+    pub(crate) fn paying(index: u64, max_fee_per_gas: u128) -> eyre::Result<Self> {
         Ok(Self { max_fee_per_gas, ..Self::new(index)? })
     }
 
     /// Next nonce.
-    pub(super) fn nonce(&self) -> u64 {
+    pub(crate) fn nonce(&self) -> u64 {
         self.nonce
     }
 
     /// Signs a digest, 65 bytes.
-    pub(super) fn sign_digest(&self, digest: B256) -> eyre::Result<Bytes> {
+    pub(crate) fn sign_digest(&self, digest: B256) -> eyre::Result<Bytes> {
         Ok(sign_message(self.key, digest).wrap_err("signing")?.as_bytes().to_vec().into())
     }
 
     /// Its public key, compressed.
-    pub(super) fn public_key(&self) -> eyre::Result<Bytes> {
+    pub(crate) fn public_key(&self) -> eyre::Result<Bytes> {
         let signer = PrivateKeySigner::from_bytes(&self.key)?;
         Ok(signer.credential().verifying_key().to_encoded_point(true).as_bytes().to_vec().into())
     }
 
-    pub(super) fn sign(&mut self, to: TxKind, value: u64, gas_limit: u64, input: Bytes) -> eyre::Result<Transaction> {
+    pub(crate) fn sign(&mut self, to: TxKind, value: u64, gas_limit: u64, input: Bytes) -> eyre::Result<Transaction> {
         let transaction = TxEip1559 {
             chain_id: CHAIN_ID,
             nonce: self.nonce,
@@ -74,14 +75,15 @@ impl Signer {
 
 impl BenchChain {
     /// A new chain without fees in a folder below `parent`.
-    pub(super) fn new(parent: Option<&Path>, funded: Vec<(Address, U256)>) -> eyre::Result<Self> {
-        Self::with(parent, funded, |_| ())
+    pub(crate) fn new(parent: Option<&Path>, funded: Vec<(Address, U256)>) -> eyre::Result<Self> {
+        Self::with(parent, funded, StorageOptions::default(), |_| ())
     }
 
-    /// As [`Self::new`], with other settings.
-    pub(super) fn with(
+    /// As [`Self::new`], with other settings of storage and of the network.
+    pub(crate) fn with(
         parent: Option<&Path>,
         funded: Vec<(Address, U256)>,
+        options: StorageOptions,
         change: impl FnOnce(&mut NetworkParams),
     ) -> eyre::Result<Self> {
         let directory = match parent {
@@ -103,20 +105,20 @@ impl BenchChain {
         };
         change(&mut network);
         let spec = ChainSpec::from_genesis(ChainSpec::new_network(network), None)?;
-        let storage = Storage::open(directory.path(), &spec, StorageOptions::default())?;
-        Ok(Self { spec, storage, directory })
+        let storage = Storage::open(directory.path(), &spec, options.clone())?;
+        Ok(Self { spec, storage, options, directory })
     }
 
     /// Closes and opens again: what was in memory is gone. Nobody else may hold the storage.
-    pub(super) fn reopen(self) -> eyre::Result<Self> {
-        let Self { spec, storage, directory } = self;
+    pub(crate) fn reopen(self) -> eyre::Result<Self> {
+        let Self { spec, storage, options, directory } = self;
         drop(storage);
-        let storage = Storage::open(directory.path(), &spec, StorageOptions::default())?;
-        Ok(Self { spec, storage, directory })
+        let storage = Storage::open(directory.path(), &spec, options.clone())?;
+        Ok(Self { spec, storage, options, directory })
     }
 
     /// Executes a block of these transactions on the head. All must be taken.
-    pub(super) fn propose(&self, transactions: Vec<(Transaction, Address)>) -> eyre::Result<ExecutedBlock> {
+    pub(crate) fn propose(&self, transactions: Vec<(Transaction, Address)>) -> eyre::Result<ExecutedBlock> {
         let count = transactions.len();
         let timestamp = self.storage.head().header().timestamp + 1;
         let proposal = self.propose_at(timestamp, transactions)?;
@@ -131,7 +133,7 @@ impl BenchChain {
     }
 
     /// Executes a block of these transactions on the head, at a time (unix seconds).
-    pub(super) fn propose_at(
+    pub(crate) fn propose_at(
         &self,
         timestamp: u64,
         transactions: Vec<(Transaction, Address)>,
@@ -144,7 +146,7 @@ impl BenchChain {
     }
 
     /// A block without transactions that brings this state.
-    pub(super) fn block_with_state(&self, state: StateUpdate) -> ExecutedBlock {
+    pub(crate) fn block_with_state(&self, state: StateUpdate) -> ExecutedBlock {
         let head = self.storage.head();
         let header = Header {
             parent_hash: head.hash,

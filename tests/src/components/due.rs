@@ -11,7 +11,7 @@ use pervade_chainspec::{
     params::{SYSTEM_TRANSACTIONS_MAX, THINGS_ADDRESS},
 };
 use pervade_evm_ext::things::{Register, digest};
-use pervade_storage::{ExecutedBlock, Transaction};
+use pervade_storage::{ExecutedBlock, StorageOptions, Transaction};
 use std::{collections::BTreeMap, path::PathBuf};
 
 #[allow(missing_docs)]
@@ -164,11 +164,11 @@ struct World {
 impl World {
     fn new(options: &DueOptions) -> eyre::Result<Self> {
         let sender = Signer::paying(0, u128::from(BASE_FEE))?;
-        let chain =
-            BenchChain::with(options.directory.as_deref(), vec![(sender.address, U256::from(WEALTH))], |network| {
-                network.base_fee = BaseFeeRule::Fixed { value: BASE_FEE };
-                network.precompiles = PrecompileActivations::all_from_genesis();
-            })?;
+        let (directory, funded) = (options.directory.as_deref(), vec![(sender.address, U256::from(WEALTH))]);
+        let chain = BenchChain::with(directory, funded, StorageOptions::default(), |network| {
+            network.base_fee = BaseFeeRule::Fixed { value: BASE_FEE };
+            network.precompiles = PrecompileActivations::all_from_genesis();
+        })?;
         let mut world =
             Self { chain, sender, contracts: Vec::new(), waiting: Vec::new(), owners: Vec::new(), things: 0 };
         for _ in 0..options.requesters.max(OTHERS + 1) {

@@ -1,5 +1,5 @@
 //! Parts of a node, measured one by one: where the time of a block goes.
-mod chain;
+pub(crate) mod chain;
 mod due;
 mod execution;
 mod recovery;
