@@ -139,4 +139,6 @@ pub enum Offence {
     SlowAnswer,
     /// More requests at once than allowed.
     TooManyRequests,
+    /// More messages of no use than a correct peer can be made to pass on.
+    Useless,
 }

@@ -21,7 +21,7 @@ use crate::{
     signing::{ChainIdentity, Signature, Verifier, VoteKind, digest},
     validators::ValidatorSet,
 };
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Keccak256, keccak256};
 use alloy_rlp::{Decodable, Encodable, Header, RlpDecodable, RlpEncodable};
 use bytes::Bytes;
 use pervade_chainspec::params;
@@ -65,7 +65,7 @@ pub(crate) struct RoundProof {
     pub(crate) votes: Vec<SignedVote>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RoundProofKind {
     /// Votes of more than a third in this round.
     Skip = 1,
@@ -82,6 +82,21 @@ impl GossipMessage {
             Self::Polka(polka) => polka.height,
             Self::RoundProof(proof) => proof.height,
             Self::Part(part) => part.head.height,
+        }
+    }
+
+    /// The same for the same content, however often it is repeated. `bytes` is what the message was read from.
+    pub(crate) fn content_id(&self, bytes: &[u8]) -> B256 {
+        match self {
+            // A root stands for all data under it.
+            Self::Part(part) => {
+                let mut hasher = Keccak256::new();
+                hasher.update(part.head.root);
+                hasher.update(part.head.signature);
+                hasher.update(part.index.to_be_bytes());
+                hasher.finalize()
+            }
+            _ => keccak256(bytes.get(HEAD_BYTES..).unwrap_or_default()),
         }
     }
 

@@ -159,8 +159,6 @@ impl Node {
             pool: pool.clone(),
             heads: heads.clone(),
             observed: observed.clone(),
-            // On an imported chain they wait in the pool, checked like anywhere else.
-            accepts_transactions: true,
             cluster: view.map(|view| view as Arc<dyn ClusterView>),
             answers: spec.pervade().is_some().then(|| answers.clone() as Arc<dyn AnswerBoard>),
             gateway: gateway.is_some().then(|| Arc::new(Shown(status.clone())) as Arc<dyn GatewayView>),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!                 ┌─ peers ─────────── connected, status, disconnected: never lost, one pending a peer
-//!  swarm task ────┼─ consensus ─────── votes, proposals, block parts
+//!  swarm task ────┼─ consensus ─────── votes, proposals, block parts: no peer has more than a quarter
 //!                 ├─ requests ──────── of peers, each with its responder
 //!                 ├─ gateway
 //!                 └─ transactions ──── may fill without any effect on the others
@@ -11,6 +11,7 @@
 //! A full queue never holds the swarm up: what does not fit is dropped, counted, and ignored as a gossiped message.
 use crate::{
     Head, Status,
+    backlog::Backlog,
     handle::Responder,
     limits,
     metrics::count_dropped,
@@ -18,13 +19,7 @@ use crate::{
 };
 use bytes::Bytes;
 use libp2p::{Multiaddr, PeerId, gossipsub::MessageId};
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::mpsc;
 
 /// Who opened a connection.
@@ -151,27 +146,30 @@ impl NetworkEvents {
 #[derive(Debug)]
 pub struct Lane {
     queue: mpsc::Receiver<NetworkEvent>,
-    bytes: Arc<AtomicUsize>,
+    backlog: Backlog,
 }
 
 impl Lane {
     /// The next event; `None` when the network has stopped.
     pub async fn recv(&mut self) -> Option<NetworkEvent> {
         let event = self.queue.recv().await?;
-        self.bytes.fetch_sub(size(&event), Ordering::Relaxed);
+        if let Some((peer, bytes)) = load(&event) {
+            self.backlog.give_back(peer, bytes);
+        }
         Some(event)
     }
 
     fn ended() -> Self {
-        Self { queue: mpsc::channel(1).1, bytes: Arc::default() }
+        Self { queue: mpsc::channel(1).1, backlog: Backlog::shared() }
     }
 }
 
-fn size(event: &NetworkEvent) -> usize {
+/// Who sent what waits in a queue, and its bytes.
+fn load(event: &NetworkEvent) -> Option<(PeerId, usize)> {
     match event {
-        NetworkEvent::Message(message) => message.data.len(),
-        NetworkEvent::Request(request) => request.data.len(),
-        _ => 0,
+        NetworkEvent::Message(message) => Some((message.peer, message.data.len())),
+        NetworkEvent::Request(request) => Some((request.peer, request.data.len())),
+        _ => None,
     }
 }
 
@@ -190,23 +188,24 @@ pub(crate) struct EventSink {
 struct LaneSink {
     name: &'static str,
     queue: mpsc::Sender<NetworkEvent>,
-    bytes: Arc<AtomicUsize>,
+    backlog: Backlog,
 }
 
 impl LaneSink {
-    fn new(name: &'static str, capacity: usize) -> (Self, Lane) {
+    fn new(name: &'static str, capacity: usize, backlog: Backlog) -> (Self, Lane) {
         let (queue, receiver) = mpsc::channel(capacity);
-        let bytes = Arc::<AtomicUsize>::default();
-        (Self { name, queue, bytes: bytes.clone() }, Lane { queue: receiver, bytes })
+        (Self { name, queue, backlog: backlog.clone() }, Lane { queue: receiver, backlog })
     }
 
     /// Whether the event had room.
     fn push(&self, event: NetworkEvent) -> bool {
-        let bytes = size(&event);
-        let waiting = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let taken = waiting.saturating_add(bytes) <= limits::QUEUE_BYTES_MAX && self.queue.try_send(event).is_ok();
+        let Some((peer, bytes)) = load(&event) else { return false };
+        let mut taken = self.backlog.take(peer, bytes);
+        if taken && self.queue.try_send(event).is_err() {
+            self.backlog.give_back(peer, bytes);
+            taken = false;
+        }
         if !taken {
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             count_dropped(self.name);
         }
         taken
@@ -216,10 +215,12 @@ impl LaneSink {
 /// Both ends of the queues.
 pub(crate) fn queues() -> (EventSink, NetworkEvents) {
     let (peers, peers_out) = mpsc::channel(limits::PEER_QUEUE_MAX);
-    let (consensus, consensus_out) = LaneSink::new("consensus", limits::CONSENSUS_QUEUE_MAX);
-    let (requests, requests_out) = LaneSink::new("requests", limits::REQUEST_QUEUE_MAX);
-    let (gateway, gateway_out) = LaneSink::new("gateway", limits::GATEWAY_QUEUE_MAX);
-    let (transactions, transactions_out) = LaneSink::new("transactions", limits::TRANSACTION_QUEUE_MAX);
+    let fair = Backlog::fair(limits::CONSENSUS_QUEUE_OF_PEER_MAX);
+    let (consensus, consensus_out) = LaneSink::new("consensus", limits::CONSENSUS_QUEUE_MAX, fair);
+    let lane = |name, capacity| LaneSink::new(name, capacity, Backlog::shared());
+    let (requests, requests_out) = lane("requests", limits::REQUEST_QUEUE_MAX);
+    let (gateway, gateway_out) = lane("gateway", limits::GATEWAY_QUEUE_MAX);
+    let (transactions, transactions_out) = lane("transactions", limits::TRANSACTION_QUEUE_MAX);
     (
         EventSink { peers, consensus, requests, gateway, transactions, notices: PeerNotices::default() },
         NetworkEvents {

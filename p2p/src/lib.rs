@@ -52,6 +52,7 @@
 
 mod address_book;
 mod address_file;
+mod backlog;
 mod behaviour;
 mod chain;
 mod config;

@@ -96,6 +96,8 @@ pub const REMEMBERED_SCORES_MAX: usize = 4_096;
 
 /// Consensus messages and block parts that wait for the consumer.
 pub const CONSENSUS_QUEUE_MAX: usize = 1_024;
+/// Those of one peer among them: a flood must not take the places of votes. A largest block in parts, and votes.
+pub const CONSENSUS_QUEUE_OF_PEER_MAX: usize = CONSENSUS_QUEUE_MAX / 4;
 /// Requests of peers that wait for the consumer.
 pub const REQUEST_QUEUE_MAX: usize = 256;
 /// Batches of transactions that wait for the consumer; more are dropped, and come again by other ways.

@@ -91,9 +91,6 @@ pub enum RpcError {
     /// Too many heavy requests at once.
     #[error("server is busy: too many requests under way, try again later")]
     Busy,
-    /// A follower: its blocks come from elsewhere, and it has nobody to hand transactions to.
-    #[error("this node is not a validator of its chain: it serves it read-only and takes no transactions")]
-    ReadOnly,
     /// The transaction would cost more than the operator lets through.
     #[error("tx fee ({fee} wei) exceeds the configured cap ({cap} wei)")]
     FeeCap {

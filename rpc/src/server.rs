@@ -42,8 +42,6 @@ pub struct RpcContext {
     pub heads: broadcast::Sender<ExecutedBlock>,
     /// Every new block with what it says, in order, after the canonical index has it.
     pub observed: broadcast::Sender<Arc<ObservedBlock>>,
-    /// This node hands transactions on to who makes blocks; else `eth_sendRawTransaction` is refused: the chain is read-only.
-    pub accepts_transactions: bool,
     /// The network that this node is part of.
     pub cluster: Cluster,
     /// Where the signed answers of gateways meet.

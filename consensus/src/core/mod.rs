@@ -10,7 +10,6 @@ pub(crate) use convert::{
 };
 pub(crate) use effects::{CoreOutput, Outgoing, Tools};
 
-use crate::SignedVote;
 use alloy_primitives::{Address, B256};
 use arc_malachitebft_core_consensus::{Error, Input, MisbehaviorEvidence, Params, State, process};
 use arc_malachitebft_core_types::{Round, Threshold, ThresholdParams, ValuePayload, VoteType};
@@ -117,14 +116,6 @@ impl Core {
     pub(crate) fn valid(&self) -> Option<(u32, B256)> {
         let valid = self.state.driver.round_state().valid.as_ref()?;
         Some((plain_round(valid.round)?, valid.value.0))
-    }
-
-    /// The vote of the same kind, round and voter that the core has.
-    pub(crate) fn known_vote(&self, vote: &SignedVote) -> Option<SignedVote> {
-        let vote = core_vote(vote).message;
-        let round = self.state.driver.votes().per_round(vote.round)?;
-        let found = round.get_vote(vote.kind, &vote.validator)?;
-        Some(plain_vote(found))
     }
 
     /// Whether two thirds prevoted this block in some round.

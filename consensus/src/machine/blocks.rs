@@ -13,6 +13,7 @@
 //! the claim before.
 use super::{
     Machine,
+    heard::News,
     height::{Body, BodyState, Height, Phase},
 };
 use crate::{
@@ -66,17 +67,18 @@ impl Machine {
     pub(super) fn on_part(&mut self, part: BlockPart) -> Verdict {
         let Some(height) = &mut self.height else { return Verdict::Ignore };
         let (head, round) = (part.head, height.core.round().unwrap_or(0));
-        if head.round > round.saturating_add(PART_ROUNDS_AHEAD_MAX) {
+        let news = height.heard.head(&head);
+        if news == News::Spent || head.round > round.saturating_add(PART_ROUNDS_AHEAD_MAX) {
             return Verdict::Ignore;
         }
         let proposer = height.set.proposer(height.number, head.round).clone();
-        let is_known_head = height.assemblies.knows(&head)
-            || height.bodies.get(&head.block_hash).is_some_and(|body| body.head == Some(head));
         let holds = part.is_under_root()
-            && (is_known_head || head.holds(&self.settings.chain, &proposer.public_key, self.verifier.as_ref()));
+            && (news == News::Repeated
+                || head.holds(&self.settings.chain, &proposer.public_key, self.verifier.as_ref()));
         if !holds {
             return Verdict::Reject;
         }
+        height.heard.note_head(head);
         self.on_proposer_alive(head.round, proposer.address);
         if head.round == 0 {
             self.begin();
@@ -85,6 +87,9 @@ impl Machine {
         if height.bodies.contains_key(&head.block_hash) {
             self.on_offered(head.block_hash, head.round);
             return Verdict::Accept; // For those who lack it.
+        }
+        if height.heard.is_finished(&head) {
+            return Verdict::Ignore; // It was no block, or had to make room.
         }
         match height.assemblies.add(part, round) {
             PartOutcome::Kept | PartOutcome::Known => Verdict::Accept,
@@ -99,6 +104,7 @@ impl Machine {
     /// A body is complete: have it validated.
     fn on_body(&mut self, head: PartsHead, bytes: Bytes) {
         let Some(height) = &mut self.height else { return };
+        height.heard.finish(&head);
         make_room(height);
         let body = Body {
             bytes: bytes.clone(),
@@ -123,9 +129,9 @@ impl Machine {
         let Some(body) = height.bodies.get_mut(&block_hash).filter(|body| body.judged != Some(true)) else { return };
         if body.offered_by.insert(account) {
             body.complete_unix_ms = body.complete_unix_ms.map(|_| self.now.unix_ms);
-            if height.phase == Phase::Running || height.phase == Phase::Waiting {
-                self.judge(block_hash);
-            }
+        }
+        if height.phase == Phase::Running || height.phase == Phase::Waiting {
+            self.judge(block_hash);
         }
     }
 
@@ -144,6 +150,7 @@ impl Machine {
             return;
         }
         let round = body.round;
+        let proposer = height.core.proposer(round);
         match verdict {
             BlockVerdict::Valid { timestamp_s, paid } => body.state = BodyState::Valid { timestamp_s, paid },
             BlockVerdict::Invalid => {
@@ -157,6 +164,9 @@ impl Machine {
             }
         }
         if !is_replay {
+            if !matches!(verdict, BlockVerdict::Valid { .. }) {
+                self.on_fault(proposer);
+            }
             return self.judge(block_hash);
         }
         if !matches!(verdict, BlockVerdict::Valid { .. }) {
@@ -169,7 +179,9 @@ impl Machine {
     fn judge(&mut self, block_hash: B256) {
         let Some(height) = &mut self.height else { return };
         let number = height.number;
-        let has_polka = height.polkas.contains(&block_hash) || height.core.has_polka(block_hash);
+        let has_polka = height.has_polka(block_hash);
+        // Whether it is fresh or proposed again, its proposal says, which may come after its parts.
+        let is_fresh = height.heard.names(block_hash) && !height.reproposed.contains(&block_hash);
         let parent_timestamp_s = height.parent_timestamp_s;
         let Some(body) = height.bodies.get_mut(&block_hash) else { return };
         let (is_valid, objection) = match (body.state, body.complete_unix_ms) {
@@ -186,7 +198,7 @@ impl Machine {
             return;
         }
         // Said to have a polka, it may be shown to have one: a "no" could not be taken back before the vote.
-        if objection.is_some() && height.reproposed.contains(&block_hash) {
+        if objection.is_some() && !is_fresh {
             return;
         }
         body.judged = Some(is_valid);
@@ -200,6 +212,7 @@ impl Machine {
             None => {}
         }
         if is_valid {
+            self.on_good_turn(&proposer);
             self.log_body(block_hash);
         }
         let judged = JudgedBlock { round, valid_round: None, proposer, block_hash, is_valid };
@@ -227,15 +240,19 @@ impl Machine {
         self.record(&entry);
     }
 
-    /// Sends the parts of a block: under the head they came with, or under ours if it is our turn.
+    /// Sends the parts of a block: under a head of ours if it is our turn, else under the one they came with. Who proposes a
+    /// block again signs for its parts: the first proposer may have used up what others take of its round.
     pub(super) fn stream(&mut self, block_hash: B256) {
         let (Some(height), Some(guard)) = (&mut self.height, &self.guard) else { return };
         let (number, round) = (height.number, height.core.round().unwrap_or(0));
         let is_our_turn = height.core.proposer(round) == self.address;
         let Some(body) = height.bodies.get_mut(&block_hash) else { return };
-        if body.head.is_none() && is_our_turn && height.may_sign {
+        let is_of_this_turn = body.head.is_some_and(|head| head.round == round);
+        if !is_of_this_turn && is_our_turn && height.may_sign {
             let sign = |digest| guard.sign_stream(digest);
-            body.head = Some(PartsHead::sign(number, round, block_hash, &body.bytes, &self.settings.chain, sign));
+            let head = PartsHead::sign(number, round, block_hash, &body.bytes, &self.settings.chain, sign);
+            body.head = Some(head);
+            height.heard.note_head(head);
         }
         let Some(head) = body.head else { return };
         for part in head.cut(&body.bytes.clone()) {

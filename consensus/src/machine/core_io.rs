@@ -165,12 +165,31 @@ impl Machine {
         self.notice(Notice::MissedTurn { height: number, round: last, proposer, in_a_row });
     }
 
-    /// The proposer of a round was heard of.
+    /// The proposer of a round was heard of. A faulty one has to show a good block before that counts.
     pub(super) fn on_proposer_alive(&mut self, round: u32, proposer: Address) {
+        if self.faulty.contains(&proposer) {
+            return;
+        }
         self.missed.remove(&proposer);
         if let Some(height) = &mut self.height {
             height.proposed.insert(round);
         }
+    }
+
+    /// A validator proved to be faulty: it signed twice, or showed what is no block. Its turns of this height count as missed,
+    /// so that the others soon wait for it no longer than for a dead one.
+    pub(super) fn on_fault(&mut self, validator: Address) {
+        self.faulty.insert(validator);
+        if let Some(height) = &mut self.height {
+            let core = &height.core;
+            height.proposed.retain(|round| core.proposer(*round) != validator);
+        }
+    }
+
+    /// A validator showed a good block.
+    pub(super) fn on_good_turn(&mut self, proposer: &Address) {
+        self.faulty.remove(proposer);
+        self.missed.remove(proposer);
     }
 
     /// Sends what the core wants sent; with a proposal of ours, its block.

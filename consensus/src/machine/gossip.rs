@@ -2,6 +2,7 @@
 use super::{
     Machine,
     early::EarlyMessage,
+    heard::News,
     height::{Height, Phase},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     record::SignedStep,
     signing::VoteKind,
 };
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::B256;
 use arc_malachitebft_core_consensus::Input;
 use bytes::Bytes;
 
@@ -23,9 +24,6 @@ use bytes::Bytes;
 pub(crate) const QUEUED_INPUTS_MAX: usize = 4096;
 /// Rounds ahead of the current one from which votes are taken; the core's own bound.
 pub(crate) const ROUNDS_AHEAD_MAX: u32 = 10;
-/// Checked proofs that are remembered at a height, so that none is checked twice.
-pub(crate) const PROOFS_MAX: usize = 1024;
-
 /// Blocks proposed again that are remembered at a height: honest proposers have one or two.
 pub(crate) const REPROPOSED_MAX: usize = 64;
 
@@ -49,11 +47,21 @@ impl Machine {
         let current = self.current();
         let is_open = self.height.as_ref().is_some_and(|height| height.phase != Phase::Decided);
         if message.height() == current && is_open {
-            let verdict = self.on_current(message);
-            if verdict == Verdict::Reject {
-                self.actions.push(Action::Report { peer, offence: Offence::BadSignature });
+            let content = message.content_id(&bytes);
+            let verdict = match self.on_current(message) {
+                Verdict::Accept if !self.passes(content) => Verdict::Ignore,
+                verdict => verdict,
+            };
+            match verdict {
+                Verdict::Reject => self.actions.push(Action::Report { peer, offence: Offence::BadSignature }),
+                Verdict::Ignore if topic == Topic::Consensus => self.on_useless(peer),
+                _ => {}
             }
             return self.verdict(id, verdict);
+        }
+        if message.height() < current && topic == Topic::Consensus {
+            self.on_useless(peer);
+            return self.verdict(id, Verdict::Ignore);
         }
         // While a height is open, the one after it is early; between two heights, the next one is.
         let early = if is_open { current.saturating_add(1) } else { current };
@@ -81,8 +89,10 @@ impl Machine {
         if is_too_far(height, vote.round) {
             return Verdict::Ignore;
         }
-        if height.core.known_vote(&vote) == Some(vote) {
-            return Verdict::Accept; // A repetition, for those who missed it.
+        match height.heard.vote(&vote) {
+            News::Repeated => return Verdict::Accept, // For those who missed it.
+            News::Spent => return Verdict::Ignore,
+            News::New => {}
         }
         if !vote.holds(&self.settings.chain, &height.set, self.verifier.as_ref()) {
             return Verdict::Reject;
@@ -94,6 +104,9 @@ impl Machine {
             };
             self.on_own(step, vote.round, vote.digest(&self.settings.chain));
         }
+        if self.height.as_mut().is_some_and(|height| height.heard.note_vote(&vote)) {
+            self.on_fault(vote.validator);
+        }
         self.feed(Input::Vote(core_vote(&vote)));
         self.on_woken(vote.validator);
         Verdict::Accept
@@ -104,6 +117,12 @@ impl Machine {
         if is_too_far(height, proposal.round) {
             return Verdict::Ignore;
         }
+        let has_polka = height.has_polka(proposal.block_hash);
+        match height.heard.proposal(&proposal, has_polka) {
+            News::Repeated => return Verdict::Accept,
+            News::Spent => return Verdict::Ignore,
+            News::New => {}
+        }
         let turn = height.set.proposer(height.number, proposal.round).address;
         let holds =
             proposal.proposer == turn && proposal.holds(&self.settings.chain, &height.set, self.verifier.as_ref());
@@ -112,6 +131,9 @@ impl Machine {
         }
         if proposal.proposer == self.address {
             self.on_own(SignedStep::Proposal, proposal.round, proposal.digest(&self.settings.chain));
+        }
+        if self.height.as_mut().is_some_and(|height| height.heard.note_proposal(&proposal)) {
+            self.on_fault(proposal.proposer);
         }
         self.on_proposer_alive(proposal.round, proposal.proposer);
         if proposal.round == 0 {
@@ -127,8 +149,8 @@ impl Machine {
     }
 
     fn on_polka(&mut self, polka: Polka) -> Verdict {
-        let Some(height) = &mut self.height else { return Verdict::Ignore };
-        if !is_new_proof(height, &alloy_rlp::encode(&polka)) {
+        let Some(height) = &self.height else { return Verdict::Ignore };
+        if height.heard.has_polka(polka.round, polka.block_hash) {
             return Verdict::Ignore;
         }
         if !polka.holds(&self.settings.chain, &height.set, self.verifier.as_ref()) {
@@ -136,6 +158,7 @@ impl Machine {
         }
         self.begin();
         if let Some(height) = &mut self.height {
+            height.heard.note_polka(polka.round, polka.block_hash);
             height.polkas.insert(polka.block_hash);
         }
         // Before the core hears of it: it would vote on what it was told of the block so far.
@@ -145,21 +168,38 @@ impl Machine {
     }
 
     fn on_round_proof(&mut self, proof: RoundProof) -> Verdict {
-        let Some(height) = &mut self.height else { return Verdict::Ignore };
+        let Some(height) = &self.height else { return Verdict::Ignore };
         let round = height.core.round().unwrap_or(0);
         let is_past = match proof.kind {
             RoundProofKind::Skip => proof.round <= round,
             RoundProofKind::Precommits => proof.round < round,
         };
-        if is_past || !is_new_proof(height, &alloy_rlp::encode(&proof)) {
+        if is_past || height.heard.has_proof(proof.kind, proof.round) {
             return Verdict::Ignore;
         }
         if !proof.holds(&self.settings.chain, &height.set, self.verifier.as_ref()) {
             return Verdict::Reject;
         }
+        if let Some(height) = &mut self.height {
+            height.heard.note_proof(proof.kind, proof.round);
+        }
         self.begin();
         self.feed(Input::RoundCertificate(core_round_certificate(&proof)));
         Verdict::Accept
+    }
+
+    /// Whether a content is worth passing on now.
+    fn passes(&mut self, content: B256) -> bool {
+        let now_ms = self.now.monotonic_ms;
+        self.height.as_mut().is_some_and(|height| height.heard.passes(content, now_ms))
+    }
+
+    /// A peer brought what is of no use. One that does nothing else is not correct.
+    fn on_useless(&mut self, peer: PeerId) {
+        let validators = self.height.as_ref().map_or(1, |height| height.set.members().len());
+        if !self.patience.bear(&peer, self.now.monotonic_ms, validators) {
+            self.actions.push(Action::Report { peer, offence: Offence::Useless });
+        }
     }
 
     /// A message with our own signature came back. If it is not one of ours, somebody else has our key.
@@ -177,6 +217,11 @@ impl Machine {
 }
 
 impl Height {
+    /// Whether two thirds prevoted a block in some round, as far as was seen here.
+    pub(super) fn has_polka(&self, block_hash: B256) -> bool {
+        self.polkas.contains(&block_hash) || self.core.has_polka(block_hash)
+    }
+
     /// Takes note of a proposal that refers to a polka. Without room for it, it is judged as any other.
     pub(super) fn note_reproposed(&mut self, block_hash: B256) {
         if self.reproposed.len() < REPROPOSED_MAX {
@@ -188,9 +233,4 @@ impl Height {
 /// Whether a round is beyond what is taken now.
 fn is_too_far(height: &Height, round: u32) -> bool {
     round > height.core.round().unwrap_or(0).saturating_add(ROUNDS_AHEAD_MAX)
-}
-
-/// Takes note of a proof; `false` if it was seen before or there is no room to remember it.
-fn is_new_proof(height: &mut Height, encoded: &[u8]) -> bool {
-    height.proofs.len() < PROOFS_MAX && height.proofs.insert(keccak256(encoded))
 }

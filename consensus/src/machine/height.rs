@@ -5,8 +5,7 @@
 //! round runs, so nobody loses patience with a proposer that rightly waits. All compute the same end of the wait from the
 //! parent's timestamp. Who begins earlier, because a transaction reached it first, is followed: at the proposal of the
 //! height's proposer, or at votes of more than a third of the power, since one of those is honest.
-use super::timers::Timer;
-use super::{Machine, sets};
+use super::{Machine, heard::Heard, sets, timers::Timer};
 use crate::{
     action::{Action, Verdict},
     core::{Core, CoreInput},
@@ -62,8 +61,8 @@ pub(super) struct Height {
     pub(super) polkas: BTreeSet<B256>,
     /// Rounds whose proposer was heard of.
     pub(super) proposed: BTreeSet<u32>,
-    /// Proofs that were checked.
-    pub(super) proofs: BTreeSet<B256>,
+    /// What its signers said, and may still say.
+    pub(super) heard: Heard,
     /// What this node has signed: step, round, digest.
     pub(super) own: BTreeSet<(SignedStep, u32, B256)>,
     pub(super) own_proposal: Option<SignedProposal>,
@@ -122,6 +121,7 @@ impl Machine {
             let evidence = height.core.take_evidence();
             self.actions.extend(evidence.into_iter().map(Action::StoreEvidence));
         }
+        self.faulty.retain(|address| set.get(address).is_some());
         let silence = self.silence_at(number, &set);
         let may_sign = self.guard.is_some() && silence.is_none() && set.get(&self.address).is_some();
         let (set, core_set) = sets(set);
@@ -141,7 +141,7 @@ impl Machine {
             reproposed: BTreeSet::new(),
             polkas: BTreeSet::new(),
             proposed: BTreeSet::new(),
-            proofs: BTreeSet::new(),
+            heard: Heard::default(),
             own: BTreeSet::new(),
             own_proposal: None,
             repeated: 0,

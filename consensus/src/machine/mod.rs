@@ -4,7 +4,9 @@ mod core_io;
 mod decide;
 mod early;
 mod gossip;
+mod heard;
 mod height;
+mod patience;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -29,7 +31,11 @@ use alloy_primitives::{Address, B256, keccak256};
 use bytes::Bytes;
 use early::EarlyMessages;
 use height::{Height, Phase};
-use std::{collections::BTreeMap, sync::Arc};
+use patience::Patience;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use timers::{Timer, Timers};
 
 /// What does not change while a node runs.
@@ -82,7 +88,10 @@ pub struct Machine {
     alarm_ms: Option<u64>,
     /// Turns that validators missed in a row.
     missed: BTreeMap<Address, u32>,
+    /// Members of the set that proved to be faulty, and have shown no good block since.
+    faulty: BTreeSet<Address>,
     early: EarlyMessages,
+    patience: Patience,
     sync: SyncClient,
     server: SyncServer,
     work_is_pending: bool,
@@ -124,7 +133,9 @@ impl Machine {
             timers: Timers::default(),
             alarm_ms: None,
             missed: BTreeMap::new(),
+            faulty: BTreeSet::new(),
             early: EarlyMessages::default(),
+            patience: Patience::default(),
             sync: SyncClient::default(),
             server: SyncServer::default(),
             work_is_pending: false,

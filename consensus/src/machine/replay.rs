@@ -100,7 +100,11 @@ impl Machine {
                         body.round = judged.round;
                     }
                 }
+                LogEntry::Vote(vote) => {
+                    height.heard.note_vote(vote);
+                }
                 LogEntry::Proposal(proposal) => {
+                    height.heard.note_proposal(proposal);
                     height.proposed.insert(proposal.round);
                     if proposal.polka_round.is_some() {
                         height.note_reproposed(proposal.block_hash);

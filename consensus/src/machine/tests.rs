@@ -1,4 +1,6 @@
 //! How a validator votes on fresh proposals, and what is on disk by then.
+mod flood;
+
 use super::{
     Machine, Settings,
     blocks::late_or_early,
@@ -62,13 +64,22 @@ impl Bench {
     }
 
     fn step(&mut self, event: Event) {
-        let now = Now { monotonic_ms: 1_000, unix_ms: NOW_S * 1_000 };
+        self.step_at(1_000, event);
+    }
+
+    fn step_at(&mut self, monotonic_ms: u64, event: Event) {
+        let now = Now { monotonic_ms, unix_ms: NOW_S * 1_000 };
         self.actions.extend(self.machine.step(now, event));
     }
 
     fn hear(&mut self, message: &GossipMessage) {
+        self.hear_at(1_000, message);
+    }
+
+    fn hear_at(&mut self, monotonic_ms: u64, message: &GossipMessage) {
         let topic = if matches!(message, GossipMessage::Part(_)) { Topic::BlockParts } else { Topic::Consensus };
-        self.step(Event::Message { id: 1, peer: PeerId::new(vec![1]), topic, bytes: message.encoded(0) });
+        let peer = PeerId::new(vec![1]);
+        self.step_at(monotonic_ms, Event::Message { id: 1, peer, topic, bytes: message.encoded(0) });
     }
 
     /// The proposer of a round shows a block.

@@ -34,11 +34,6 @@ struct Assembly {
 }
 
 impl Assemblies {
-    /// Whether parts under this very head were added: its signature need not be checked again.
-    pub(crate) fn knows(&self, head: &PartsHead) -> bool {
-        self.bodies.contains_key(head)
-    }
-
     /// Adds a part. `round` is the current one: bodies of rounds farther away make room.
     pub(crate) fn add(&mut self, part: BlockPart, round: u32) -> PartOutcome {
         let head = part.head;

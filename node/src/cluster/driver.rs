@@ -12,8 +12,8 @@ use alloy_primitives::Address;
 use alloy_rlp::Encodable;
 use bytes::Bytes;
 use pervade_consensus::{
-    Action, CommitCertificate, ConsensusFiles, DecidedBlock, Event, Machine, Offence, PeerId as PeerName, Topic,
-    Verdict,
+    Action, CommitCertificate, ConsensusFiles, DecidedBlock, Equivocation, Event, Machine, Offence, PeerId as PeerName,
+    Topic, Verdict,
 };
 use pervade_p2p::{
     MessageToken, NetworkEvent, NetworkEvents, NetworkHandle, Offence as NetworkOffence, PeerId, Protocol, Responder,
@@ -115,8 +115,9 @@ impl Driver {
             () = self.shutdown.begun() => Wake::Stop,
             Some(outcome) = self.results.recv() => Wake::Outcome(outcome),
             () = ring => Wake::Alarm,
-            event = self.events.recv() => Wake::Network(event),
+            // Once a height: before messages, or a flood of them would keep every block from being begun.
             () = self.state.pace.work(self.pool.wait_for_pending()) => Wake::Work,
+            event = self.events.recv() => Wake::Network(event),
         }
     }
 
@@ -270,11 +271,7 @@ impl Driver {
                 Ok(())
             }
             Action::StoreEvidence(equivocation) => {
-                let (height, validator) = (equivocation.height(), equivocation.validator());
-                if self.storage.add_evidence(height, &equivocation.encoded())? {
-                    metrics::evidence();
-                    tracing::error!(height, %validator, "a validator signed twice: the evidence is stored");
-                }
+                self.keep(equivocation);
                 Ok(())
             }
             Action::Notice(notice) => {
@@ -282,6 +279,26 @@ impl Driver {
                 Ok(())
             }
         }
+    }
+
+    /// Stores evidence beside the way of blocks: whoever signs twice must not make the others wait for their disks. The machine
+    /// bounds how much there is of a height.
+    fn keep(&self, equivocation: Equivocation) {
+        let (storage, outcomes) = (self.storage.clone(), self.outcomes.clone());
+        self.runtime.spawn_blocking(move || {
+            let (height, validator) = (equivocation.height(), equivocation.validator());
+            match storage.add_evidence(height, &equivocation.encoded()) {
+                Ok(true) => {
+                    metrics::evidence();
+                    tracing::error!(height, %validator, "a validator signed twice: the evidence is stored");
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    // The driver may have ended.
+                    let _ = outcomes.send(Outcome::Failed(error.into()));
+                }
+            }
+        });
     }
 
     fn publish(&self, topic: Topic, bytes: Bytes) {
@@ -386,7 +403,7 @@ fn network_offence(offence: Offence) -> NetworkOffence {
         Offence::FalseBlock => NetworkOffence::Forgery,
         Offence::WrongAnswer => NetworkOffence::UselessAnswer,
         Offence::SlowAnswer => NetworkOffence::NoAnswer,
-        Offence::TooManyRequests => NetworkOffence::Flood,
+        Offence::TooManyRequests | Offence::Useless => NetworkOffence::Flood,
     }
 }
 

@@ -62,7 +62,6 @@ async fn a_namespace_that_does_not_exist_is_a_configuration_error() {
         pool: node.pool.clone(),
         heads: node.heads.clone(),
         observed: node.observed.clone(),
-        accepts_transactions: true,
         cluster: None,
         answers: None,
         gateway: None,

@@ -86,7 +86,6 @@ impl Node {
             pool: pool.clone(),
             heads: heads.clone(),
             observed: observed.clone(),
-            accepts_transactions: true,
             cluster: None,
             answers: None,
             gateway: None,

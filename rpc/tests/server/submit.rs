@@ -1,6 +1,6 @@
 //! Transactions in.
 
-use super::harness::{GAS_PRICE, Node, config, limited};
+use super::harness::{GAS_PRICE, Node, limited};
 use alloy_primitives::U256;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -49,15 +49,6 @@ async fn a_synchronous_submission_waits_for_the_receipt() {
     assert_eq!((&late["error"]["code"], pending["transactions"].as_array().unwrap().len()), (&json!(4), 1));
     let hash = late["error"]["data"].clone();
     assert_eq!(node.call("eth_getTransactionByHash", json!([hash])).await["nonce"], json!("0x1"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_chain_says_so() {
-    let node = Node::start_with(config(), |context| context.accepts_transactions = false).await;
-    for method in ["eth_sendRawTransaction", "eth_sendRawTransactionSync"] {
-        let (code, message) = node.error(method, json!([node.transfer(0)])).await;
-        assert!(code == -32000 && message.contains("read-only"), "{message}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@
 //!   partition the same in network namespaces, cut and joined
 //!   flips     one bit turned in every kind of file
 //!   hostile   peers that mean harm
+//!   progress  how far a scenario is
 //!   throughput how much it takes, next to a single node
 //! ```
 mod flips;
@@ -17,6 +18,7 @@ mod members;
 mod namespaces;
 mod network;
 mod partition;
+mod progress;
 mod scenario;
 mod throughput;
 

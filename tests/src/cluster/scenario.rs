@@ -1,5 +1,5 @@
 //! What is done to networks, and what is seen then.
-use super::{Latencies, Load, LoadReport, LocalCluster, network::height};
+use super::{Latencies, Load, LoadReport, LocalCluster, network::height, progress::Progress};
 use eyre::bail;
 use serde_json::json;
 use std::{
@@ -13,6 +13,8 @@ const RETURN_MAX: Duration = Duration::from_secs(60);
 const BLOCK_MAX: Duration = Duration::from_secs(20);
 /// Longest wait for what is under way when a load ends.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
+/// Blocks between two lines about how far a scenario is.
+const TOLD_BLOCKS: u64 = 1_000;
 
 /// One of four validators killed again and again.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ pub async fn kill_under_load(dir: &Path, time: Duration, every: Duration, per_se
     let urls = (0..4).map(|index| cluster.node(index).rpc.url().to_owned()).collect();
     let load = Load::start(urls, follower.rpc.url().to_owned(), per_second);
     let (begun, mut returns, mut victim) = (Instant::now(), Vec::new(), 0);
+    let progress = Progress::begin("kill");
     while begun.elapsed() < time {
         tokio::time::sleep(every).await;
         cluster.kill(victim)?;
@@ -68,6 +71,8 @@ pub async fn kill_under_load(dir: &Path, time: Duration, every: Duration, per_se
         let wanted = height(&follower.rpc).await?;
         cluster.node(victim).wait_for_height(wanted, RETURN_MAX).await?;
         returns.push(started.elapsed());
+        let (kills, last) = (returns.len(), started.elapsed().as_secs_f32());
+        progress.say(format_args!("kill {kills}: validator {victim} was back after {last:.1} s, at block {wanted}"));
         victim = (victim + 1) % cluster.len();
     }
     let load = load.finish(SETTLE_MAX).await;
@@ -125,12 +130,17 @@ pub async fn rejoin(dir: &Path, blocks: u64) -> eyre::Result<RejoinReport> {
     let mut cluster = LocalCluster::create(dir, 4, 0)?;
     cluster.start_all().await?;
     let load = Load::start(vec![cluster.node(0).rpc.url().to_owned()], cluster.node(0).rpc.url().to_owned(), 50);
-    cluster.node(0).wait_for_height(blocks, Duration::from_secs(60 + blocks / 2)).await?;
+    let progress = Progress::begin("rejoin");
+    for told in (TOLD_BLOCKS..blocks).step_by(TOLD_BLOCKS as usize).chain([blocks]) {
+        cluster.node(0).wait_for_height(told, Duration::from_secs(60 + TOLD_BLOCKS)).await?;
+        progress.say(format_args!("{told} of {blocks} blocks are made"));
+    }
     cluster.kill(2)?;
     std::fs::remove_dir_all(cluster.datadir(2))?;
     let begun = Instant::now();
     cluster.start(&[2]).await?;
     let wanted = height(&cluster.node(0).rpc).await?;
+    progress.say(format_args!("a validator without data begins to fetch {wanted} blocks"));
     cluster.node(2).wait_for_height(wanted, Duration::from_secs(60 + blocks)).await?;
     let elapsed = begun.elapsed();
     drop(load.finish(Duration::ZERO).await);

@@ -2,6 +2,7 @@
 use super::{
     chain::{SignedTransaction, sign_proposal, sign_vote},
     electorate::{self, Change, Members},
+    keys::seat,
     oracle::Oracle,
     random::Random,
 };
@@ -19,7 +20,7 @@ const DRAFTS_MAX: u32 = 12;
 /// Motions of a thousand that are voted down.
 const DOOMED_PER_MILLE: u64 = 150;
 
-/// The validators' accounts, and what they have signed.
+/// The validators' accounts, by seat, and what they have signed.
 #[derive(Debug, Default)]
 pub struct Ballot {
     papers: BTreeMap<usize, Papers>,
@@ -49,8 +50,7 @@ impl Ballot {
         self.motion.is_none()
     }
 
-    /// Goes on with the motion, or, if it may, makes one. Answers which nodes it would make validators. `liars` are the
-    /// places of those who lie; `nodes` is how many there are.
+    /// Goes on with the motion, or, if it may, makes one. Answers which nodes it would make validators.
     pub fn step(&mut self, oracle: &mut Oracle, random: &mut Random, plan: &Voters<'_>) -> Vec<Change> {
         match &self.motion {
             None if plan.may_begin => return self.begin(oracle, random, plan),
@@ -123,7 +123,8 @@ impl Ballot {
         let (support, proposer) = (motion.support, motion.proposer);
         let electorate = oracle.electorate();
         let ids: Vec<_> = motion.proposals.iter().filter_map(|hash| electorate.proposal_of(hash)).collect();
-        let voters: Vec<_> = electorate.latest().keys().copied().filter(|place| *place != proposer).collect();
+        let voters = electorate.latest().keys().copied();
+        let voters: Vec<_> = voters.filter(|place| seat(*place) != seat(proposer)).collect();
         for place in voters {
             for id in &ids {
                 self.sign(oracle, place, |nonce| sign_vote(place, nonce, *id, support));
@@ -132,7 +133,7 @@ impl Ballot {
     }
 
     fn sign(&mut self, oracle: &mut Oracle, place: usize, sign: impl FnOnce(u64) -> SignedTransaction) -> B256 {
-        let papers = self.papers.entry(place).or_default();
+        let papers = self.papers.entry(seat(place)).or_default();
         let signed = sign(papers.signed.len() as u64);
         oracle.announced(&signed);
         papers.signed.push(signed.clone());
@@ -143,8 +144,8 @@ impl Ballot {
 /// What those who vote look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Voters<'a> {
-    /// Nodes, in the set or not.
-    pub nodes: usize,
+    /// Places of nodes, in the set or not.
+    pub nodes: &'a [usize],
     /// Places of those who lie.
     pub liars: &'a [usize],
     /// Whether a new motion may begin.
@@ -156,7 +157,7 @@ fn draw(members: &Members, random: &mut Random, plan: &Voters<'_>) -> Vec<Change
     let count = if random.per_mille(350) { 2 } else { 1 };
     let mut changes: Vec<Change> = Vec::new();
     for _ in 0..count {
-        let place = random.index(plan.nodes);
+        let place = *random.pick(plan.nodes);
         let power = match (members.get(&place), random.below(3)) {
             (None, _) => random.between(1, 2),
             // Where nobody lies, sets are to get small.
@@ -164,7 +165,7 @@ fn draw(members: &Members, random: &mut Random, plan: &Voters<'_>) -> Vec<Change
             (Some(_), 1) if plan.liars.is_empty() => 0,
             (Some(power), _) => (power + random.between(0, 1)) % POWER_MAX + 1,
         };
-        if changes.iter().all(|change| change.place != place) {
+        if changes.iter().all(|change| seat(change.place) != seat(place)) {
             changes.push(Change { place, power });
         }
     }

@@ -47,7 +47,8 @@ impl Clients {
         };
         let liars = plan.liars();
         let may_begin = may_begin && oracle.height() + LAST_HEIGHTS < HEIGHTS_MIN;
-        let voters = Voters { nodes: plan.nodes, liars: &liars, may_begin };
+        let nodes: Vec<_> = (0..plan.nodes).filter(|place| plan.uses(*place)).collect();
+        let voters = Voters { nodes: &nodes, liars: &liars, may_begin };
         let changes = ballot.step(oracle, random, &voters);
         let signed = ballot.paper(random).map(|(place, signed)| (Sender::Validator(place), signed));
         (signed, changes.into_iter().filter(|change| change.power > 0).map(|change| change.place).collect())

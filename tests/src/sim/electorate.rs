@@ -5,17 +5,20 @@
 //!                                                                      power changes with it; else it waits its turn
 //!   end of block N: the first that waits, if it fits now
 //! ```
-use super::{coverage::Path, keys::VALIDATOR_KEYS};
+use super::{
+    coverage::Path,
+    keys::{VALIDATOR_KEYS, seat},
+};
 use alloy_primitives::{Address, B256, keccak256};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Power by place.
+/// Power by place. Of the places of one seat, at most one is in it.
 pub type Members = BTreeMap<usize, u64>;
 
 /// Sets of fewer validators change as they like.
 const BOUND_FROM_VALIDATORS: usize = 4;
 
-/// What a proposal would do: give a node's validator this power; none at 0.
+/// What a proposal would do: give a node's key the seat of its account with this power; nobody has the seat at 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// The node.
@@ -36,6 +39,7 @@ enum Status {
 struct Proposal {
     change: Change,
     status: Status,
+    /// By seat: accounts vote, whichever key they have.
     votes: BTreeMap<usize, bool>,
 }
 
@@ -103,7 +107,7 @@ impl Electorate {
 
     /// A transaction in block `number` proposes a change.
     pub fn propose(&mut self, number: u64, transaction: B256, proposer: usize, change: Change) {
-        if !self.deciding(number).contains_key(&proposer) || !self.may_be_proposed(change) {
+        if !has_seat(self.deciding(number), proposer) || !self.may_be_proposed(change) {
             return;
         }
         self.proposals.push(Proposal { change, status: Status::Open, votes: BTreeMap::new() });
@@ -115,7 +119,7 @@ impl Electorate {
     /// Whether a change could be enacted as the next one.
     pub fn may_be_proposed(&self, change: Change) -> bool {
         let latest = self.latest();
-        let is_removal_of_nobody = change.power == 0 && !latest.contains_key(&change.place);
+        let is_removal_of_nobody = change.power == 0 && !has_seat(latest, change.place);
         let after = after(latest, change);
         !is_removal_of_nobody && !after.is_empty() && may_follow(latest, &after)
     }
@@ -123,8 +127,9 @@ impl Electorate {
     /// A transaction in block `number` votes.
     pub fn vote(&mut self, number: u64, id: u64, voter: usize, support: bool) {
         let id = id as usize;
-        let is_open = |proposal: &Proposal| proposal.status == Status::Open && !proposal.votes.contains_key(&voter);
-        if self.deciding(number).contains_key(&voter) && self.proposals.get(id - 1).is_some_and(is_open) {
+        let has_voted = |proposal: &Proposal| proposal.votes.contains_key(&seat(voter));
+        let is_open = |proposal: &Proposal| proposal.status == Status::Open && !has_voted(proposal);
+        if has_seat(self.deciding(number), voter) && self.proposals.get(id - 1).is_some_and(is_open) {
             self.cast(number, id, voter, support);
         }
     }
@@ -135,7 +140,7 @@ impl Electorate {
         let change = self.proposals[id - 1].change;
         let after = after(self.latest(), change);
         !self.carries(number, id)
-            || (change.power == 0 && !self.latest().contains_key(&change.place))
+            || (change.power == 0 && !has_seat(self.latest(), change.place))
             || after.is_empty()
             || may_follow(self.deciding(number + 1), &after)
             || !may_follow(self.latest(), &after)
@@ -156,7 +161,7 @@ impl Electorate {
 
     fn power(&self, number: u64, id: usize, support: bool) -> u64 {
         let votes = &self.proposals[id - 1].votes;
-        let members = self.deciding(number).iter().filter(|(place, _)| votes.get(place) == Some(&support));
+        let members = self.deciding(number).iter().filter(|(place, _)| votes.get(&seat(**place)) == Some(&support));
         members.map(|(_, power)| power).sum()
     }
 
@@ -165,7 +170,7 @@ impl Electorate {
     }
 
     fn cast(&mut self, number: u64, id: usize, voter: usize, support: bool) {
-        self.proposals[id - 1].votes.insert(voter, support);
+        self.proposals[id - 1].votes.insert(seat(voter), support);
         let total = total(self.deciding(number));
         if (total - self.power(number, id, false)) * 3 <= total * 2 {
             self.proposals[id - 1].status = Status::Rejected;
@@ -187,11 +192,14 @@ impl Electorate {
         if !may_follow(&before, &after) {
             return false;
         }
-        self.met.push(match (self.latest().contains_key(&change.place), change.power) {
+        let latest = self.latest();
+        let met = match (has_seat(latest, change.place), change.power) {
             (false, _) => Path::ValidatorAdded,
             (true, 0) => Path::ValidatorRemoved,
-            (true, _) => Path::ValidatorReweighed,
-        });
+            (true, _) if latest.contains_key(&change.place) => Path::ValidatorReweighed,
+            (true, _) => Path::KeyChanged,
+        };
+        self.met.push(met);
         if before.len() < BOUND_FROM_VALIDATORS && moved(&before, &after) * 3 > total(&before) {
             self.met.push(Path::SmallSetChanged);
         }
@@ -203,12 +211,17 @@ impl Electorate {
 
 /// A set after a change.
 pub fn after(members: &Members, change: Change) -> Members {
-    let mut after = members.clone();
-    match change.power {
-        0 => after.remove(&change.place),
-        power => after.insert(change.place, power),
-    };
+    let others = members.iter().filter(|(place, _)| seat(**place) != seat(change.place));
+    let mut after: Members = others.map(|(place, power)| (*place, *power)).collect();
+    if change.power > 0 {
+        after.insert(change.place, change.power);
+    }
     after
+}
+
+/// Whether a node's account has power, with whichever key.
+fn has_seat(members: &Members, place: usize) -> bool {
+    members.keys().any(|member| seat(*member) == seat(place))
 }
 
 /// All power of a set.
@@ -216,7 +229,7 @@ pub fn total(members: &Members) -> u64 {
     members.values().sum()
 }
 
-/// The larger of what is gained and what is lost.
+/// The larger of what is gained and what is lost. A new key gains what the old one loses.
 fn moved(before: &Members, after: &Members) -> u64 {
     let gain = |from: &Members, to: &Members| -> u64 {
         to.iter().map(|(place, power)| power.saturating_sub(from.get(place).copied().unwrap_or(0))).sum()
@@ -267,6 +280,7 @@ pub fn proposer(members: &Members, height: u64, round: u32) -> Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::keys::{SUCCEEDED, SUCCESSOR};
     use alloy_primitives::Bytes;
     use pervade_chainspec::{ValidatorConfig, validator_set_hash};
     use pervade_consensus::ValidatorSet;
@@ -293,6 +307,24 @@ mod tests {
                 assert_eq!(proposer(&members, height, 2), set.proposer(height, 2).account, "{members:?} at {height}");
             }
         }
+    }
+
+    #[test]
+    fn a_new_key_takes_the_seat_of_its_account_and_the_account_votes_once() {
+        let mut electorate = Electorate::new(4);
+        let [change, back] = [1, 2].map(B256::repeat_byte);
+        electorate.propose(10, change, SUCCEEDED, Change { place: SUCCESSOR, power: 1 });
+        electorate.vote(10, 1, 1, true);
+        electorate.vote(10, 1, SUCCESSOR, true);
+        assert_eq!(electorate.take_met(), [], "the account has voted with the proposal");
+        electorate.vote(10, 1, 2, true);
+        assert_eq!(electorate.take_met(), [Path::KeyChanged]);
+        assert_eq!(electorate.deciding(12), &Members::from([(1, 1), (2, 1), (3, 1), (SUCCESSOR, 1)]));
+        assert!(electorate.may_be_proposed(Change { place: SUCCEEDED, power: 0 }), "whichever key it has");
+        electorate.propose(12, back, SUCCESSOR, Change { place: SUCCEEDED, power: 1 });
+        electorate.vote(12, 2, 1, true);
+        electorate.vote(12, 2, 2, true);
+        assert_eq!(electorate.deciding(14), &Members::from([(0, 1), (1, 1), (2, 1), (3, 1)]));
     }
 
     #[test]

@@ -7,8 +7,18 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-/// Validators of the largest cluster, and nodes that may become validators.
-pub const VALIDATORS_MAX: usize = 9;
+/// Validators of the largest cluster, nodes that may become validators, and one with a new key for an old account.
+pub const VALIDATORS_MAX: usize = 10;
+/// The node that takes over the seat of [`SUCCEEDED`] where the validators vote for a new key: another machine, with that key
+/// and a signing record of its own. The old one follows from then on.
+pub const SUCCESSOR: usize = 9;
+/// The validator that gets a new key.
+pub const SUCCEEDED: usize = 0;
+
+/// What has one account, and one place in a set of validators, whichever key it has.
+pub fn seat(place: usize) -> usize {
+    if place == SUCCESSOR { SUCCEEDED } else { place }
+}
 
 /// A validator's key and account.
 #[derive(Debug, Clone)]
@@ -32,7 +42,7 @@ fn key(index: usize) -> ValidatorKey {
     let secret = keccak256(format!("validator {index} of a simulation"));
     let public_key = Secp256k1Signer::new(&secret).expect("a hash is below the order of the curve").public_key();
     let address = pervade_consensus::signing::consensus_address(&public_key).expect("the key is a point");
-    let account_key = keccak256(format!("account of validator {index}"));
+    let account_key = keccak256(format!("account of validator {}", seat(index)));
     let account_key = PrivateKeySigner::from_bytes(&account_key).expect("a hash is below the order of the curve");
     ValidatorKey { secret, public_key, address, account: account_key.address(), account_key }
 }

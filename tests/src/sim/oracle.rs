@@ -12,7 +12,7 @@ use super::{
     chain::SignedTransaction,
     coverage::Path,
     electorate::{self, Electorate},
-    keys::VALIDATOR_KEYS,
+    keys::{SUCCESSOR, VALIDATOR_KEYS, ValidatorKey},
     model::Model,
 };
 use alloy_consensus::Header;
@@ -213,8 +213,12 @@ impl Oracle {
         self.first_decision(node, executed, certificate, state);
         let mut met = self.model.electorate_mut().take_met();
         met.push(Path::Height);
-        if self.has_newcomer(certificate) {
+        let newcomers = &VALIDATOR_KEYS[self.validators..SUCCESSOR];
+        if newcomers.iter().any(|key| has_signed(certificate, key)) {
             met.push(Path::NewcomerSigned);
+        }
+        if has_signed(certificate, &VALIDATOR_KEYS[SUCCESSOR]) {
+            met.push(Path::NewKeySigned);
         }
         met.extend(self.met_by(node, height));
         met
@@ -231,11 +235,6 @@ impl Oracle {
             met.push(Path::NodeJoined);
         }
         met
-    }
-
-    fn has_newcomer(&self, certificate: &CommitCertificate) -> bool {
-        let newcomers = &VALIDATOR_KEYS[self.validators..];
-        certificate.signatures.iter().any(|signed| newcomers.iter().any(|key| key.address == signed.address))
     }
 
     fn first_decision(
@@ -358,4 +357,8 @@ impl Oracle {
     pub fn outstanding(&self) -> usize {
         self.acknowledged.keys().filter(|hash| !self.model.includes(hash)).count()
     }
+}
+
+fn has_signed(certificate: &CommitCertificate, key: &ValidatorKey) -> bool {
+    certificate.signatures.iter().any(|signed| signed.address == key.address)
 }

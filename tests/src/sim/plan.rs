@@ -1,7 +1,7 @@
 //! [`Plan`]: what a seed puts a cluster through.
 use super::{
     byzantine::Kind,
-    keys::Scheme,
+    keys::{SUCCESSOR, Scheme, VALIDATORS_MAX},
     random::Random,
     schedule::{MILLISECOND, Micros, SECOND},
 };
@@ -45,7 +45,7 @@ impl Mutant {
 pub struct Plan {
     /// Validators of the genesis, at the first places: 4 or 7.
     pub validators: usize,
-    /// Nodes: the validators, and those that may become some.
+    /// Places of nodes: those of the validators, and where the set changes all others. See [`Plan::uses`].
     pub nodes: usize,
     /// What each of them is; `None` is honest.
     pub adversaries: Vec<Option<Kind>>,
@@ -84,7 +84,7 @@ impl Plan {
         };
         let flags = random.number();
         let changes = flags & 64 != 0 && mutant.is_none();
-        let nodes = validators + if changes { NEWCOMERS } else { 0 };
+        let nodes = if changes { VALIDATORS_MAX } else { validators };
         let mut adversaries = vec![None; nodes];
         let mut places: Vec<_> = (0..validators).collect();
         random.shuffle(&mut places);
@@ -111,6 +111,11 @@ impl Plan {
             history_blocks: *random.pick(&[1, 4, 10_000]),
             mutant,
         }
+    }
+
+    /// Whether there is a node at a place: a validator, one that may become one, or the one with a new key for an old account.
+    pub fn uses(&self, place: usize) -> bool {
+        place < self.validators || (self.changes && (place < self.validators + NEWCOMERS || place == SUCCESSOR))
     }
 
     /// Validators of the genesis that may be down or deaf at a time without stopping the others.

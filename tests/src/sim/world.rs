@@ -170,7 +170,8 @@ impl World {
 
     /// Sends a packet to all others.
     pub fn broadcast(&mut self, from: usize, packet: &Packet) {
-        for to in (0..self.plan.nodes).filter(|to| *to != from) {
+        let used: Vec<_> = (0..self.plan.nodes).filter(|to| *to != from && self.plan.uses(*to)).collect();
+        for to in used {
             self.send(from, to, packet.clone());
         }
     }

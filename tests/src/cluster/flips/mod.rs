@@ -14,6 +14,7 @@ mod files;
 mod spy;
 mod template;
 
+use super::progress::Progress;
 use crate::harness::RunningNode;
 use eyre::WrapErr;
 use files::{Flip, KINDS, Kind, copy_folder, flip_one_bit};
@@ -30,6 +31,8 @@ use template::Template;
 const FORGETFUL_WAIT: Duration = Duration::from_secs(5);
 /// Time between two looks at what the spy heard.
 const POLL: Duration = Duration::from_millis(20);
+/// Rounds between two lines about how far it is.
+const TOLD_ROUNDS: usize = 20;
 
 /// What became of a flipped bit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,7 @@ pub struct FlipReport {
 /// # Errors
 /// The machinery failed. What a validator does wrong is in the report.
 pub async fn flips(dir: &Path, rounds: usize, seed: u64) -> eyre::Result<FlipReport> {
+    let progress = Progress::begin("flips");
     let template = Template::make(&dir.join("cluster")).await?;
     let mut random = StdRng::seed_from_u64(seed);
     let mut report = FlipReport::default();
@@ -94,6 +98,9 @@ pub async fn flips(dir: &Path, rounds: usize, seed: u64) -> eyre::Result<FlipRep
             }
         }
         std::fs::remove_dir_all(&folder)?;
+        if (round + 1) % TOLD_ROUNDS == 0 || round + 1 == rounds {
+            progress.say(format_args!("{} of {rounds} rounds, {} did harm", round + 1, report.failures.len()));
+        }
     }
     Ok(report)
 }

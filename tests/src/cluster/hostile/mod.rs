@@ -8,7 +8,7 @@ mod messages;
 #[path = "../../../../p2p/tests/network/stranger.rs"]
 mod stranger;
 
-use super::{Load, LocalCluster, network::height};
+use super::{Load, LocalCluster, network::height, progress::Progress};
 use crate::load::usage_of;
 use attacks::Target;
 use eyre::{WrapErr, bail};
@@ -90,10 +90,14 @@ pub struct HostileReport {
 /// # Errors
 /// A node that panics, ends or does not decide; a fork.
 pub async fn hostile(dir: &Path, time: Duration, seed: u64) -> eyre::Result<HostileReport> {
+    let progress = Progress::begin("hostile");
     let mut reports = Vec::new();
     for (index, plan) in PLANS.iter().enumerate() {
         let folder = dir.join(index.to_string());
-        reports.push(run(&folder, plan, time, seed).await.wrap_err(plan.name)?);
+        let report = run(&folder, plan, time, seed).await.wrap_err(plan.name)?;
+        let [before, during] = report.pace;
+        progress.say(format_args!("{}: {during:.2} blocks a second, {before:.2} before", report.name));
+        reports.push(report);
     }
     Ok(HostileReport { attacks: reports })
 }
