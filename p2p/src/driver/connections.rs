@@ -58,12 +58,14 @@ impl Driver {
         if remaining > 0 {
             return;
         }
-        if self.peers.remove(&peer).is_some_and(|known| known.status.is_some()) {
+        let was_known = self.peers.remove(&peer).is_some_and(|known| known.status.is_some());
+        // Before it is told: who hears of it and asks must not find the peer counted.
+        self.show_peer_count();
+        if was_known {
             info!(%peer, "peer disconnected");
             self.events.disconnected(peer);
         }
         self.book.failed(&peer, Instant::now());
-        self.show_peer_count();
     }
 
     pub(super) fn on_dial_error(&mut self, peer: PeerId, error: &DialError) {
@@ -176,8 +178,8 @@ impl Driver {
             None => {
                 let (direction, address) = known.endpoint();
                 info!(%peer, %address, ?direction, height = status.head.number, "peer connected");
-                self.events.connected(peer, direction, address, status);
                 self.show_peer_count();
+                self.events.connected(peer, direction, address, status);
             }
         }
     }
