@@ -19,11 +19,8 @@ pub mod cluster;
 pub mod components;
 pub mod crash;
 pub mod ef;
-<<<<<<< HEAD
-pub mod gateway;
-=======
 pub mod gas;
->>>>>>> 0f74899 (Measure gas against time: loops, functions of all precompiles, sizes, found inputs)
+pub mod gateway;
 pub mod harness;
 pub mod iot;
 pub mod journey;

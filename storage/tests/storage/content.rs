@@ -339,7 +339,7 @@ fn a_look_is_bounded_goes_around_and_sees_everything_once_something_is_missing()
     content.commit(&[(0, Some(values[0].clone())), (1, Some(values[1].clone())), (2, Some(values[2].clone()))]);
     content.commit(&[(3, Some(values[2].clone()))]);
     content.storage().sync().unwrap();
-    let mut hashes = values.map(keccak256);
+    let mut hashes = values.clone().map(keccak256);
     hashes.sort_unstable();
     let storage = content.storage();
     // A value counts as a page of the disk.
