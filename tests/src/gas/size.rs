@@ -22,6 +22,9 @@ const CALLS: u64 = 200;
 /// Rows of a page.
 const PAGE: usize = 5;
 
+/// Makes the calls of one function on the table or series of a name and size.
+type Calls = fn(&Writer, u8, u64) -> Vec<Bytes>;
+
 /// Fills and measures.
 pub(super) fn measure(machine: &mut Machine, rows: u64) -> eyre::Result<String> {
     let writer = Writer::open(machine, 3)?;
@@ -31,7 +34,7 @@ pub(super) fn measure(machine: &mut Machine, rows: u64) -> eyre::Result<String> 
         fill_series(machine, &writer, name, size)?;
     }
     let mut cells = Vec::new();
-    let functions: [(&str, fn(&Writer, u8, u64) -> Vec<Bytes>); 6] = [
+    let functions: [(&str, Calls); 6] = [
         ("get", |writer, name, size| (0..CALLS).map(|n| writer.get(name, spread(n, size))).collect()),
         ("scan, a page of 5", |writer, name, size| {
             (0..CALLS).map(|n| writer.scan(name, 1 + spread(n, size - PAGE as u64), PAGE)).collect()
