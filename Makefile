@@ -84,7 +84,7 @@ conformance-iot: ## Others' tests of what devices say: make conformance-iot FIXT
 WORKLOADS ?= transfers,erc20
 RUNS ?= 5
 .PHONY: bench bench-components bench-gas bench-compare bench-cluster bench-gateway
-bench: bench-components bench-gas bench-compare bench-cluster bench-gateway ## Parts of a node, gas against time, the node beside anvil, four validators, a gateway
+bench: bench-components bench-compare bench-cluster bench-gateway bench-gas ## Parts of a node, the node beside anvil, four validators, a gateway, gas against time
 
 bench-build:
 	cargo build --release --package pervade-node --package pervade-tests --bins
