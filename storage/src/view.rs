@@ -217,9 +217,7 @@ impl StateReader for StateView {
         // Perhaps the block has left the window meanwhile, and its content with it.
         self.store.check_kept(self.number)?;
         // What was looked at is not what is there: the next start looks at everything.
-        if !self.store.database.is_read_only() {
-            self.store.mark_content(None)?;
-        }
+        self.store.unmark_content()?;
         Err(StorageError::MissingContent { hash: *hash, number: self.number })
     }
 

@@ -120,8 +120,15 @@ impl Storage {
 }
 
 impl Store {
+    /// The next look must look at everything. Calls may be about a state that was made up for them: only the first of many
+    /// misses is a synced write.
+    pub(crate) fn unmark_content(&self) -> Result<(), StorageError> {
+        let is_marked = self.database.get(Column::Meta, meta::CONTENT_MARK)?.is_some();
+        if is_marked && !self.database.is_read_only() { self.mark_content(None) } else { Ok(()) }
+    }
+
     /// Where the next look begins; `None`: it must look at everything.
-    pub(crate) fn mark_content(&self, next: Option<B256>) -> Result<(), StorageError> {
+    fn mark_content(&self, next: Option<B256>) -> Result<(), StorageError> {
         let mut batch = self.database.batch();
         batch.set(Column::Meta, meta::CONTENT_MARK, next.as_ref())?;
         self.database.write(batch, true)
