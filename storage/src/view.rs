@@ -217,7 +217,7 @@ impl StateReader for StateView {
         // Perhaps the block has left the window meanwhile, and its content with it.
         self.store.check_kept(self.number)?;
         // What was looked at is not what is there: the next start looks at everything.
-        self.store.unmark_content()?;
+        self.store.note_missing_content(hash)?;
         Err(StorageError::MissingContent { hash: *hash, number: self.number })
     }
 

@@ -120,11 +120,22 @@ impl Storage {
 }
 
 impl Store {
-    /// The next look must look at everything. Calls may be about a state that was made up for them: only the first of many
-    /// misses is a synced write.
-    pub(crate) fn unmark_content(&self) -> Result<(), StorageError> {
+    /// Execution found no bytes of that hash. If a kept state names it, the next look must look at everything, and only the
+    /// first of many misses is a synced write. Else a call made the state up that it ran on (`eth_call` with overrides),
+    /// which says nothing about this node's disk and changes nothing on it.
+    pub(crate) fn note_missing_content(&self, hash: &B256) -> Result<(), StorageError> {
         let is_marked = self.database.get(Column::Meta, meta::CONTENT_MARK)?.is_some();
-        if is_marked && !self.database.is_read_only() { self.mark_content(None) } else { Ok(()) }
+        if is_marked && !self.database.is_read_only() && self.lacks_content(hash)? {
+            self.mark_content(None)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A kept state names the bytes, and they are not there. A block may have kept them since they were missed.
+    fn lacks_content(&self, hash: &B256) -> Result<bool, StorageError> {
+        let is_named = content::is_named(&self.database, hash, |_| true, |_| true)?;
+        Ok(is_named && self.database.get(Column::Content, hash.as_slice())?.is_none())
     }
 
     /// Where the next look begins; `None`: it must look at everything.
