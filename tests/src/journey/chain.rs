@@ -192,19 +192,9 @@ impl Chain {
     /// # Panics
     /// It is refused.
     pub fn define_model(&mut self, from: &PrivateKeySigner, document: &str) -> B256 {
-        let model = pervade_semantics::Model::parse(document.as_bytes()).expect("a model");
-        let properties = model.properties().iter().map(|property| ISemantics::Property {
-            property: property.id,
-            iri: property.iri.clone(),
-            kind: ISemantics::ValueKind::try_from(property.kind as u8).expect("a kind"),
-            unit: property.unit.clone(),
-            exponent: property.exponent,
-            minimum: property.minimum,
-            maximum: property.maximum,
-        });
-        let call = ISemantics::defineModelCall { iri: model.iri().to_owned(), properties: properties.collect() };
+        let call = model_call(document);
         self.send(from, SEMANTICS_ADDRESS, &call);
-        keccak256(&call.abi_encode()[4..])
+        definition_id(&call)
     }
 
     /// Defines a mapping.
@@ -220,7 +210,7 @@ impl Chain {
     ) -> B256 {
         let call = ISemantics::defineMappingCall { model, format, program: program.as_bytes().to_vec().into() };
         self.send(from, SEMANTICS_ADDRESS, &call);
-        keccak256(&call.abi_encode()[4..])
+        definition_id(&call)
     }
 
     /// What the index has of a subject, in order, page by page.
@@ -252,6 +242,29 @@ impl Said {
             unit: record.unit.clone(),
         }
     }
+}
+
+/// The call that defines a model by its JSON document.
+///
+/// # Panics
+/// It is no model.
+pub fn model_call(document: &str) -> ISemantics::defineModelCall {
+    let model = pervade_semantics::Model::parse(document.as_bytes()).expect("a model");
+    let properties = model.properties().iter().map(|property| ISemantics::Property {
+        property: property.id,
+        iri: property.iri.clone(),
+        kind: ISemantics::ValueKind::try_from(property.kind as u8).expect("a kind"),
+        unit: property.unit.clone(),
+        exponent: property.exponent,
+        minimum: property.minimum,
+        maximum: property.maximum,
+    });
+    ISemantics::defineModelCall { iri: model.iri().to_owned(), properties: properties.collect() }
+}
+
+/// Id of the model or mapping that a call defines: the hash of its arguments.
+pub fn definition_id(call: &impl SolCall) -> B256 {
+    keccak256(&call.abi_encode()[4..])
 }
 
 /// Events of one kind among the logs of receipts.

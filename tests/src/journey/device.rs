@@ -25,16 +25,22 @@ sol! {
 pub struct Device {
     key: PrivateKeySigner,
     id: String,
+    chain_id: u64,
 }
 
 impl Device {
-    /// The thing with this id; its key follows from it.
+    /// The thing with this id on a [`super::Chain`]; its key follows from the id.
+    pub fn new(id: &str) -> Self {
+        Self::on(CHAIN_ID, id)
+    }
+
+    /// The same on a chain with this id.
     ///
     /// # Panics
     /// Never: a hash is a key.
-    pub fn new(id: &str) -> Self {
+    pub fn on(chain_id: u64, id: &str) -> Self {
         let key = PrivateKeySigner::from_bytes(&keccak256(id)).expect("a hash is a key");
-        Self { key, id: id.to_owned() }
+        Self { key, id: id.to_owned(), chain_id }
     }
 
     /// Its name on the chain.
@@ -56,7 +62,7 @@ impl Device {
             keyType: KeyType::Secp256k1,
             key: self.key.credential().verifying_key().to_encoded_point(true).as_bytes().to_vec().into(),
             description: description.into_bytes().into(),
-            possession: sign(&self.key, digest(&Register { id: id.clone(), owner }, CHAIN_ID)),
+            possession: sign(&self.key, digest(&Register { id: id.clone(), owner }, self.chain_id)),
         }
     }
 
@@ -83,7 +89,7 @@ impl Device {
                 observedAtMs: observed_at_ms,
                 mappingId: mapping_id,
                 payload: Bytes::copy_from_slice(payload),
-                signature: sign(&self.key, digest(&signed, CHAIN_ID)),
+                signature: sign(&self.key, digest(&signed, self.chain_id)),
             },
         }
     }

@@ -11,7 +11,7 @@ mod contracts;
 mod device;
 pub mod worst;
 
-pub use chain::{Chain, Said, events};
+pub use chain::{Chain, Said, definition_id, events, model_call};
 pub use contracts::{cleared, commander, deploy, loaded, received};
 pub use device::{Device, answer};
 

@@ -3,3 +3,4 @@ mod look_alike;
 mod manufacturing;
 mod parties;
 mod supply_chain;
+mod validators;

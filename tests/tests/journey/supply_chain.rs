@@ -21,23 +21,23 @@ sol! {
     function receiveGoods(uint256 order, Goods goods);
 }
 
-const MODEL: &str = r#"{"iri":"urn:example:journey","properties":[
+pub const MODEL: &str = r#"{"iri":"urn:example:journey","properties":[
     {"iri":"urn:example:step","kind":"Text"},
     {"iri":"urn:example:temperature","unit":"Cel","exponent":-2,"minimum":-90,"maximum":200}]}"#;
-const CARRIER: &str = r#"{"event":"event Loaded(bytes32 indexed container, int256 tenthsFahrenheit)","subject":"container","observations":[
+pub const CARRIER: &str = r#"{"event":"event Loaded(bytes32 indexed container, int256 tenthsFahrenheit)","subject":"container","observations":[
     {"property":"urn:example:step","constant":"loaded"},
     {"property":"urn:example:temperature","value":"tenthsFahrenheit","scale":"1/10","unit":"[degF]"}]}"#;
-const CUSTOMS: &str = r#"{"event":"event Cleared(bytes32 container, bool released)","subject":"container","observations":[
+pub const CUSTOMS: &str = r#"{"event":"event Cleared(bytes32 container, bool released)","subject":"container","observations":[
     {"property":"urn:example:step","constant":"released","when":{"path":"released","equals":true}},
     {"property":"urn:example:step","constant":"held","when":{"path":"released","equals":false}}]}"#;
-const RETAILER: &str = r#"{"call":"receiveGoods(uint256 order, (bytes32 container, uint32 centiKelvin) goods)","subject":"goods.container","observations":[
+pub const RETAILER: &str = r#"{"call":"receiveGoods(uint256 order, (bytes32 container, uint32 centiKelvin) goods)","subject":"goods.container","observations":[
     {"property":"urn:example:step","constant":"received"},
     {"property":"urn:example:temperature","value":"goods.centiKelvin","scale":"1/100","unit":"K"}]}"#;
-const SENSOR: &str = r#"{"subject":"$.container","observations":[
+pub const SENSOR: &str = r#"{"subject":"$.container","observations":[
     {"property":"urn:example:temperature","value":"$.f","unit":"[degF]"}]}"#;
 
-const CONTAINER: B256 = B256::repeat_byte(0xc0);
-const OTHER: B256 = B256::repeat_byte(0xc1);
+pub const CONTAINER: B256 = B256::repeat_byte(0xc0);
+pub const OTHER: B256 = B256::repeat_byte(0xc1);
 
 /// What the companies have on the chain.
 struct Companies {
