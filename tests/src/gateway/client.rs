@@ -1,17 +1,16 @@
 //! An account that deploys and calls contracts, and looks at what came of it.
 use crate::{
-    harness::{DEV_CHAIN_ID, Fees, Rpc, parse_quantity, sign},
-    journey::abi::ISemantics,
+    harness::{DEV_CHAIN_ID, Fees, Proof, Rpc, parse_quantity, sign},
+    journey::{
+        abi::ISemantics::{self, Format},
+        definition_id, model_call,
+    },
 };
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
-use alloy_rlp::Encodable;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
-use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
 use eyre::{ContextCompat, bail, ensure};
 use pervade_chainspec::params::{SEMANTICS_ADDRESS, THINGS_ADDRESS};
-use pervade_semantics::Model;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -72,31 +71,40 @@ impl Client {
         self.call(THINGS_ADDRESS, call, U256::ZERO).await
     }
 
-    /// Defines a model from its document, and a mapping to it from JSON. Returns the names of both.
+    /// Defines a model from its document (`contracts/models`). Returns its id.
     ///
     /// # Errors
-    /// A document is none, or the chain refuses it.
+    /// The chain refuses it.
+    ///
+    /// # Panics
+    /// The document is none.
+    pub async fn define_model(&mut self, document: &str) -> eyre::Result<B256> {
+        let define = model_call(document);
+        self.call(SEMANTICS_ADDRESS, &define, U256::ZERO).await?;
+        Ok(definition_id(&define))
+    }
+
+    /// Defines a mapping to a model. Returns its id.
+    ///
+    /// # Errors
+    /// The chain refuses it.
+    pub async fn define_mapping(&mut self, model: B256, format: Format, program: &str) -> eyre::Result<B256> {
+        let program = program.as_bytes().to_vec().into();
+        let define = ISemantics::defineMappingCall { model, format, program };
+        self.call(SEMANTICS_ADDRESS, &define, U256::ZERO).await?;
+        Ok(definition_id(&define))
+    }
+
+    /// Defines a model from its document, and a mapping to it from JSON. Returns the ids of both.
+    ///
+    /// # Errors
+    /// The chain refuses one.
+    ///
+    /// # Panics
+    /// The model's document is none.
     pub async fn define(&mut self, model: &str, mapping: &str) -> eyre::Result<(B256, B256)> {
-        let model = Model::parse(model.as_bytes())?;
-        let properties = model.properties().iter().map(|property| {
-            Ok(ISemantics::Property {
-                property: property.id,
-                iri: property.iri.clone(),
-                kind: ISemantics::ValueKind::try_from(property.kind as u8)?,
-                unit: property.unit.clone(),
-                exponent: property.exponent,
-                minimum: property.minimum,
-                maximum: property.maximum,
-            })
-        });
-        let properties = properties.collect::<eyre::Result<_>>()?;
-        let define = ISemantics::defineModelCall { iri: model.iri().to_owned(), properties };
-        self.call(SEMANTICS_ADDRESS, &define, U256::ZERO).await?;
-        let model = name(&define);
-        let program = mapping.as_bytes().to_vec().into();
-        let define = ISemantics::defineMappingCall { model, format: ISemantics::Format::Json, program };
-        self.call(SEMANTICS_ADDRESS, &define, U256::ZERO).await?;
-        Ok((model, name(&define)))
+        let model = self.define_model(model).await?;
+        Ok((model, self.define_mapping(model, Format::Json, mapping).await?))
     }
 
     async fn send(&mut self, to: TxKind, data: Bytes, value: U256) -> eyre::Result<Value> {
@@ -163,29 +171,6 @@ impl Client {
     }
 }
 
-/// What the chain names a definition by: the hash of what it was defined with.
-fn name(definition: &impl SolCall) -> B256 {
-    keccak256(definition.abi_encode().get(4..).unwrap_or_default())
-}
-
-/// What `eth_getProof` answers.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Proof {
-    nonce: U256,
-    balance: U256,
-    storage_hash: B256,
-    code_hash: B256,
-    account_proof: Vec<Bytes>,
-    storage_proof: Vec<SlotProof>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SlotProof {
-    value: U256,
-    proof: Vec<Bytes>,
-}
-
 /// A contract's slot as a node's `eth_getProof` proves it against the state root of the node's head.
 ///
 /// # Errors
@@ -193,21 +178,8 @@ struct SlotProof {
 pub async fn proved_slot(rpc: &Rpc, contract: Address, slot: U256) -> eyre::Result<U256> {
     let block = rpc.call("eth_getBlockByNumber", json!(["latest", false])).await?;
     let root: B256 = block["stateRoot"].as_str().wrap_err("no stateRoot")?.parse()?;
-    let slot = B256::from(slot);
-    let proof = rpc.call("eth_getProof", json!([contract, [slot], block["number"]])).await?;
-    let proof: Proof = serde_json::from_value(proof)?;
-    let account = TrieAccount {
-        nonce: proof.nonce.saturating_to(),
-        balance: proof.balance,
-        storage_root: proof.storage_hash,
-        code_hash: proof.code_hash,
-    };
-    let leaf = alloy_rlp::encode(account);
-    verify_proof(root, Nibbles::unpack(keccak256(contract)), Some(leaf), &proof.account_proof)?;
-    let proven = proof.storage_proof.first().wrap_err("no proof of the slot")?;
-    let mut value = Vec::new();
-    proven.value.encode(&mut value);
-    let leaf = (!proven.value.is_zero()).then_some(value);
-    verify_proof(proof.storage_hash, Nibbles::unpack(keccak256(slot)), leaf, &proven.proof)?;
-    Ok(proven.value)
+    let slots = [B256::from(slot)];
+    let proof = Proof::ask(rpc, contract, &slots, &block["number"]).await?;
+    proof.verify(root, contract, &slots)?;
+    Ok(proof.storage_proof.first().wrap_err("no proof of the slot")?.value)
 }

@@ -3,6 +3,7 @@ mod accounts;
 mod binary;
 mod governance;
 mod node;
+mod proof;
 mod rpc;
 mod token;
 
@@ -10,5 +11,6 @@ pub use accounts::{DEV_CHAIN_ID, Fees, dev_account, dev_accounts, sign, sign_cal
 pub use binary::pervade_binary;
 pub use governance::{Change, GOVERNANCE};
 pub use node::{ExitedCommand, NodeOptions, RunningNode, ValidatorKey, free_ports, run_command};
+pub use proof::{Proof, SlotProof};
 pub use rpc::{Rpc, RpcFailure, parse_quantity};
 pub use token::Token;
