@@ -9,11 +9,13 @@
 mod chain;
 mod contracts;
 mod device;
+mod requests;
 pub mod worst;
 
 pub use chain::{Chain, Said, definition_id, events, model_call};
 pub use contracts::{cleared, commander, deploy, loaded, received};
 pub use device::{Device, answer};
+pub use requests::{ACTION, above, request};
 
 /// The precompiles' interfaces.
 #[allow(missing_docs)]

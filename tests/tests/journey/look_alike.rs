@@ -1,17 +1,17 @@
 //! What an attacker says under another's subject, property or model, or under models that look like it, stays the attacker's.
-use super::parties::{ACTION, above, connect, party, stop};
+use super::parties::{connect, party, stop};
 use alloy_primitives::{B256, TxKind, U256, keccak256};
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
 use pervade_chainspec::params::{SEMANTICS_ADDRESS, THINGS_ADDRESS};
 use pervade_storage::{HistoryMode, Receipt};
 use pervade_tests::journey::{
-    Chain, Device,
+    ACTION, Chain, Device,
     abi::{
         ISemantics::{self, Format},
         IThings,
     },
-    commander, events,
+    above, commander, events,
 };
 
 const MODEL: &str = r#"{"iri":"urn:example:room","properties":[{"iri":"urn:example:t","unit":"Cel","exponent":-2}]}"#;

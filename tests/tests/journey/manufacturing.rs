@@ -1,17 +1,17 @@
 //! Three machines of one model that speak three formats: one contract sees the same degrees, and stops the hot one once.
-use super::parties::{ACTION, above, connect, party, stop};
+use super::parties::{connect, party, stop};
 use alloy_primitives::{B256, TxKind, U256};
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
 use pervade_chainspec::params::THINGS_ADDRESS;
 use pervade_storage::{HistoryMode, Receipt};
 use pervade_tests::journey::{
-    Chain, Device,
+    ACTION, Chain, Device,
     abi::{
         ISemantics::Format,
         IThings::{self, Status},
     },
-    answer, commander, events,
+    above, answer, commander, events,
 };
 
 const MODEL: &str = include_str!("../../../contracts/models/machine-state/model.json");
