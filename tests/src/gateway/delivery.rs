@@ -1,15 +1,16 @@
 //! Intermittent delivery: a confirmation that a dock publishes while everything between it and the contract fails.
 use super::{
-    Device, Protocol, Site, now_ms,
+    Device, Protocol, Site,
+    device::as_json,
+    now_ms,
     site::{WAIT, ether},
 };
-use crate::harness::dev_account;
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolError, SolValue};
 use eyre::ensure;
 use pervade_chainspec::params::THINGS_ADDRESS;
 use pervade_evm_ext::things::IThings;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
     fmt,
     path::Path,
@@ -66,13 +67,12 @@ pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::R
     let mut site = Site::start(folder, protocol).await?;
     let (dock, silent) = (Device::new("dock"), Device::new("silent-dock"));
     site.register(&[&dock, &silent]).await?;
-    let supplier = dev_account(3).address();
-    let delivery = begin(&mut site, &dock, supplier, FAR).await?;
-    let before = site.owner.balance(supplier).await?;
+    let delivery = begin(&mut site, &dock, FAR).await?;
 
     // The dock confirms while the link is cut; then gateway, broker and node fail, and come back before the link does.
     site.link.cut();
-    let confirmation = dock.message(1, b"42 pallets, complete");
+    let signed = dock.signed(1, now_ms(), B256::ZERO, b"42 pallets, complete");
+    let confirmation = as_json(&signed);
     site.publish(std::slice::from_ref(&confirmation)).await?;
     site.gateway.kill()?;
     site.broker.restart().await?;
@@ -82,7 +82,7 @@ pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::R
     site.link.mend();
     let payments = IDelivery::paymentsCall {};
     let paid_after = site.owner.wait_for(delivery, &payments, WAIT, |count| *count == U256::ONE).await?;
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier did not get the price");
+    site.ensure_earned(PRICE, "the supplier did not get the price").await?;
 
     // The same confirmation again, through the broker and from anybody: nothing.
     site.gateway.kill()?;
@@ -90,12 +90,12 @@ pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::R
     site.gateway.start_again().await?;
     site.tell(std::slice::from_ref(&confirmation)).await?;
     ensure!(paid(&site, delivery).await? == U256::ONE, "paid again");
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier got more than the price");
-    ensure_replayed(&site, &confirmation).await?;
+    site.ensure_earned(PRICE, "the supplier got more than the price").await?;
+    ensure_replayed(&site, signed).await?;
 
     // A confirmation that does not come in time: the buyer has the money back, and a later one changes nothing.
     let started = Instant::now();
-    let lost = begin(&mut site, &silent, supplier, NEAR).await?;
+    let lost = begin(&mut site, &silent, NEAR).await?;
     let refunds = IDelivery::refundsCall {};
     site.owner.wait_for(lost, &refunds, WAIT, |count| *count == U256::ONE).await?;
     let refunded_after = started.elapsed();
@@ -103,16 +103,15 @@ pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::R
     site.tell(&[silent.message(1, b"42 pallets, late")]).await?;
     ensure!(paid(&site, lost).await?.is_zero(), "a confirmation after the refund is paid");
     ensure!(site.owner.view(lost, &refunds).await? == U256::ONE, "refunded again");
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier got more than the price");
+    site.ensure_earned(PRICE, "the supplier got more than the price").await?;
     Ok(DeliveryReport { protocol, paid_after, refunded_after, elapsed: begun.elapsed() })
 }
 
 /// A contract with the price that waits for a dock, for so many seconds.
-async fn begin(site: &mut Site, dock: &Device, supplier: Address, seconds: u64) -> eyre::Result<Address> {
-    let arguments = (supplier, dock.id(), now_ms() / 1_000 + seconds).abi_encode_params();
+async fn begin(site: &mut Site, dock: &Device, seconds: u64) -> eyre::Result<Address> {
+    let arguments = (site.supplier, dock.id(), now_ms() / 1_000 + seconds).abi_encode_params();
     let code = include_str!("../../contracts/Delivery.hex");
-    let contract = site.owner.deploy(code, arguments, ether(PRICE)).await?;
-    dock.grant(&mut site.owner, contract).await?;
+    let contract = site.deploy(code, arguments, PRICE, &[dock]).await?;
     site.owner.call(contract, &IDelivery::beginCall {}, ether(1)).await?;
     Ok(contract)
 }
@@ -122,18 +121,8 @@ async fn paid(site: &Site, delivery: Address) -> eyre::Result<U256> {
 }
 
 /// The chain refuses a message that it has, whoever brings it.
-async fn ensure_replayed(site: &Site, message: &Value) -> eyre::Result<()> {
-    let call = IThings::publishCall {
-        message: IThings::Message {
-            thing: serde_json::from_value(message["thing"].clone())?,
-            sequence: message["sequence"].as_u64().unwrap_or_default(),
-            observedAtMs: message["observedAtMs"].as_u64().unwrap_or_default(),
-            mappingId: serde_json::from_value(message["mappingId"].clone())?,
-            payload: serde_json::from_value(message["payload"].clone())?,
-            signature: serde_json::from_value(message["signature"].clone())?,
-        },
-    };
-    let data = Bytes::from(call.abi_encode());
+async fn ensure_replayed(site: &Site, message: IThings::Message) -> eyre::Result<()> {
+    let data = Bytes::from(IThings::publishCall { message }.abi_encode());
     let refused = site.owner.rpc.call("eth_call", json!([{ "to": THINGS_ADDRESS, "data": data }, "latest"])).await;
     let selector = hex::encode(IThings::Replayed::SELECTOR);
     let text = format!("{refused:?}");

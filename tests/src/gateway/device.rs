@@ -97,11 +97,16 @@ impl Device {
         self.say(sequence, now_ms(), B256::ZERO, payload)
     }
 
-    /// A message, signed, as it travels.
+    /// A message, signed, as it travels in JSON.
+    pub fn say(&self, sequence: u64, observed_at_ms: u64, mapping_id: B256, payload: &[u8]) -> Value {
+        as_json(&self.signed(sequence, observed_at_ms, mapping_id, payload))
+    }
+
+    /// A message, signed, as the chain takes it.
     ///
     /// # Panics
     /// Never: a key in memory signs.
-    pub fn say(&self, sequence: u64, observed_at_ms: u64, mapping_id: B256, payload: &[u8]) -> Value {
+    pub fn signed(&self, sequence: u64, observed_at_ms: u64, mapping_id: B256, payload: &[u8]) -> IThings::Message {
         let signed = DeviceMessage {
             thing: self.id(),
             generation: 1,
@@ -110,16 +115,27 @@ impl Device {
             mappingId: mapping_id,
             payloadHash: keccak256(payload),
         };
-        let signature = self.sign(digest(&signed, DEV_CHAIN_ID)).expect("a key in memory signs");
-        json!({
-            "thing": self.id(),
-            "sequence": sequence,
-            "observedAtMs": observed_at_ms,
-            "mappingId": mapping_id,
-            "payload": Bytes::copy_from_slice(payload),
-            "signature": Bytes::from(signature),
-        })
+        IThings::Message {
+            thing: self.id(),
+            sequence,
+            observedAtMs: observed_at_ms,
+            mappingId: mapping_id,
+            payload: Bytes::copy_from_slice(payload),
+            signature: self.sign(digest(&signed, DEV_CHAIN_ID)).expect("a key in memory signs").into(),
+        }
     }
+}
+
+/// A message as it travels in JSON.
+pub(super) fn as_json(message: &IThings::Message) -> Value {
+    json!({
+        "thing": message.thing,
+        "sequence": message.sequence,
+        "observedAtMs": message.observedAtMs,
+        "mappingId": message.mappingId,
+        "payload": message.payload,
+        "signature": message.signature,
+    })
 }
 
 /// Unix milliseconds.

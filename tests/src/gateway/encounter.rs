@@ -3,12 +3,9 @@ use super::{
     Device, Protocol, Site, now_ms,
     site::{WAIT, ether},
 };
-use crate::harness::dev_account;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolValue;
 use eyre::ensure;
-use pervade_chainspec::params::THINGS_ADDRESS;
-use pervade_evm_ext::things::IThings;
 use serde_json::{Value, json};
 use std::{fmt, path::Path, time::Duration};
 
@@ -21,7 +18,6 @@ alloy_sol_types::sol! {
     /// What the scenario calls of `Encounter.sol`.
     contract IEncounter {
         function arm() external payable;
-        function trigger() external view returns (uint256);
         function delivered() external view returns (bool);
     }
 }
@@ -53,14 +49,10 @@ pub async fn encounter(folder: &Path) -> eyre::Result<EncounterReport> {
     let (model, mapping) = site.owner.define(model, mapping).await?;
     let (courier, door) = (Device::new("courier"), Device::new("door"));
     site.register(&[&courier, &door]).await?;
-    let supplier = dev_account(3).address();
-    let arguments = (model, courier.id(), door.id(), supplier).abi_encode_params();
+    let arguments = (model, courier.id(), door.id(), site.supplier).abi_encode_params();
     let code = include_str!("../../contracts/Encounter.hex");
-    let contract = site.owner.deploy(code, arguments, ether(PRICE)).await?;
-    courier.grant(&mut site.owner, contract).await?;
-    door.grant(&mut site.owner, contract).await?;
+    let contract = site.deploy(code, arguments, PRICE, &[&courier, &door]).await?;
     site.owner.call(contract, &IEncounter::armCall {}, ether(1)).await?;
-    let before = site.owner.balance(supplier).await?;
     let mut radio = Radio { mapping, sequence: 0 };
 
     // The courier heard the door, the door heard nobody.
@@ -71,32 +63,32 @@ pub async fn encounter(folder: &Path) -> eyre::Result<EncounterReport> {
     let stale = radio.hears(&door, "d1", (&courier, "c1"), now_ms() - STALE_MS);
     site.tell(std::slice::from_ref(&stale)).await?;
     site.tell(&[stale, heard]).await?;
-    ensure!(firings(&site, contract).await? == 0, "one side alone is an encounter");
+    ensure!(site.firings(contract).await? == 0, "one side alone is an encounter");
     // Somebody else's word for the door's.
     let mut forged = radio.hears(&Device::new("stranger"), "d1", (&courier, "c1"), now_ms());
     forged["thing"] = json!(door.id());
     site.tell(&[forged]).await?;
-    ensure!(firings(&site, contract).await? == 0, "a stranger's word is the door's");
+    ensure!(site.firings(contract).await? == 0, "a stranger's word is the door's");
     // Both say that they heard the other one, but the door only guessed its nonce.
     let fresh = radio.hears(&courier, "c2", (&door, "d2"), now_ms());
     let guessed = radio.hears(&door, "d2", (&courier, "c1"), now_ms());
     site.tell(&[fresh, guessed]).await?;
-    ensure!(firings(&site, contract).await? == 1, "both said so, and the contract was not asked");
+    ensure!(site.firings(contract).await? == 1, "both said so, and the contract was not asked");
     ensure!(!delivered(&site, contract).await?, "a guessed nonce is an encounter");
-    ensure!(site.owner.balance(supplier).await? == before, "the supplier is paid without an encounter");
+    site.ensure_earned(0, "the supplier is paid without an encounter").await?;
 
     // Now they meet.
     let met =
         [radio.hears(&courier, "c3", (&door, "d3"), now_ms()), radio.hears(&door, "d3", (&courier, "c3"), now_ms())];
     site.publish(&met).await?;
     let paid_after = site.owner.wait_for(contract, &IEncounter::deliveredCall {}, WAIT, |is| *is).await?;
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier did not get the price");
+    site.ensure_earned(PRICE, "the supplier did not get the price").await?;
     // Again, as it was and anew.
     site.tell(&met).await?;
     let again =
         [radio.hears(&courier, "c4", (&door, "d4"), now_ms()), radio.hears(&door, "d4", (&courier, "c4"), now_ms())];
     site.tell(&again).await?;
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier is paid again");
+    site.ensure_earned(PRICE, "the supplier is paid again").await?;
     Ok(EncounterReport { paid_after, messages: radio.sequence })
 }
 
@@ -120,11 +112,6 @@ impl Radio {
     fn hears(&mut self, device: &Device, nonce: &str, heard: (&Device, &str), observed_at_ms: u64) -> Value {
         self.says(device, nonce, Some(heard), observed_at_ms)
     }
-}
-
-async fn firings(site: &Site, contract: Address) -> eyre::Result<u32> {
-    let trigger: U256 = site.owner.view(contract, &IEncounter::triggerCall {}).await?;
-    Ok(site.owner.view(THINGS_ADDRESS, &IThings::triggerOfCall { triggerId: trigger }).await?.firings)
 }
 
 async fn delivered(site: &Site, contract: Address) -> eyre::Result<bool> {

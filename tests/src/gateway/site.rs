@@ -2,6 +2,7 @@
 use super::{BROKER_HOST, Broker, Client, Device, GatewayProcess, Link, Protocol, allow, gateway_key};
 use crate::harness::{NodeOptions, RunningNode, dev_account, parse_quantity};
 use alloy_primitives::{Address, U256};
+use eyre::ensure;
 use pervade_chainspec::params::THINGS_ADDRESS;
 use pervade_evm_ext::things::IThings;
 use serde_json::{Value, json};
@@ -16,6 +17,13 @@ const PROBE_AGAIN: Duration = Duration::from_millis(500);
 const BLOCK_PERIOD: &str = "200ms";
 const GAS_LIMIT: &str = "200000000";
 
+alloy_sol_types::sol! {
+    /// What contracts with one trigger have in common.
+    contract IWatcher {
+        function trigger() external view returns (uint256);
+    }
+}
+
 /// A place with devices, whose radio station publishes what they say at a broker.
 #[derive(Debug)]
 pub struct Site {
@@ -29,6 +37,10 @@ pub struct Site {
     pub gateway: GatewayProcess,
     /// Who owns the devices and deploys contracts.
     pub owner: Client,
+    /// Who is paid for what happens here.
+    pub supplier: Address,
+    /// What the supplier had at the start, wei.
+    wealth: U256,
     options: NodeOptions,
     station: Device,
     probes: u64,
@@ -40,18 +52,28 @@ impl Site {
     /// # Errors
     /// Something does not start.
     pub async fn start(folder: &Path, protocol: Protocol) -> eyre::Result<Self> {
+        Self::start_with(folder, protocol, "").await
+    }
+
+    /// [`Self::start`] with a gateway that may do more: what is added to its configuration.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(folder: &Path, protocol: Protocol, more: &str) -> eyre::Result<Self> {
         let broker = Broker::start(protocol, &folder.join("broker")).await?;
         let link = Link::to(broker.port()).await?;
         let options = NodeOptions::dev(&folder.join("node")).arg("--dev.period").arg(BLOCK_PERIOD);
         let options = options.arg("--dev.gaslimit").arg(GAS_LIMIT);
         let node = RunningNode::start(&options).await?;
-        let config = allow(protocol.scheme(), BROKER_HOST, "127.0.0.1", link.port);
+        let config = allow(protocol.scheme(), BROKER_HOST, "127.0.0.1", link.port) + more;
         let gateway = GatewayProcess::start(&folder.join("gateway"), 0, node.rpc.url(), &config).await?;
         let mut owner = Client::new(node.rpc.url(), dev_account(0)).await?;
         let station = Device::new("station");
         let form = protocol.form(link.port, TOPIC);
         station.register(&mut owner, &json!({ "events": { "heard": { "forms": [form] } } }), &[account()]).await?;
-        let mut site = Self { broker, link, node, gateway, owner, options, station, probes: 0 };
+        let supplier = dev_account(3).address();
+        let wealth = owner.balance(supplier).await?;
+        let mut site = Self { broker, link, node, gateway, owner, supplier, wealth, options, station, probes: 0 };
         site.settle().await?;
         Ok(site)
     }
@@ -118,6 +140,44 @@ impl Site {
     pub async fn restart_node(&mut self) -> eyre::Result<()> {
         self.node.kill()?;
         self.node = RunningNode::start_at(&self.options, self.node.ports).await?;
+        Ok(())
+    }
+
+    /// Creates a contract with a price in it, ether, which may do everything with these devices.
+    ///
+    /// # Errors
+    /// The chain refuses it.
+    pub async fn deploy(
+        &mut self,
+        code: &str,
+        arguments: Vec<u8>,
+        price: u64,
+        devices: &[&Device],
+    ) -> eyre::Result<Address> {
+        let contract = self.owner.deploy(code, arguments, ether(price)).await?;
+        for device in devices {
+            device.grant(&mut self.owner, contract).await?;
+        }
+        Ok(contract)
+    }
+
+    /// How often the trigger of a contract has fired.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn firings(&self, contract: Address) -> eyre::Result<u32> {
+        let trigger = self.owner.view(contract, &IWatcher::triggerCall {}).await?;
+        let asked = IThings::triggerOfCall { triggerId: trigger };
+        Ok(self.owner.view(THINGS_ADDRESS, &asked).await?.firings)
+    }
+
+    /// The supplier has so many ether more than at the start.
+    ///
+    /// # Errors
+    /// That is not so: with this text.
+    pub async fn ensure_earned(&self, earned: u64, otherwise: &str) -> eyre::Result<()> {
+        let found = self.owner.balance(self.supplier).await?;
+        ensure!(found == self.wealth + ether(earned), "{otherwise}: {found} wei, {} at the start", self.wealth);
         Ok(())
     }
 

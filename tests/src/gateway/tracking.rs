@@ -3,7 +3,6 @@ use super::{
     Device, Protocol, Site, now_ms,
     site::{WAIT, ether},
 };
-use crate::harness::dev_account;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolValue;
 use eyre::{ContextCompat, ensure};
@@ -64,14 +63,10 @@ pub async fn asset_tracking(folder: &Path) -> eyre::Result<TrackingReport> {
     let (_, mapping) = site.owner.define(model, mapping).await?;
     let (container, retailer) = (Device::new("container"), Device::new("retailer"));
     site.register(&[&container, &retailer]).await?;
-    let supplier = dev_account(3).address();
-    let arguments = (container.id(), retailer.id(), supplier, now_ms() / 1_000 + LIFE).abi_encode_params();
+    let arguments = (container.id(), retailer.id(), site.supplier, now_ms() / 1_000 + LIFE).abi_encode_params();
     let code = include_str!("../../contracts/AssetTracking.hex");
-    let escrow = site.owner.deploy(code, arguments, ether(PRICE)).await?;
-    container.grant(&mut site.owner, escrow).await?;
-    retailer.grant(&mut site.owner, escrow).await?;
+    let escrow = site.deploy(code, arguments, PRICE, &[&container, &retailer]).await?;
     site.owner.call(escrow, &IAssetTracking::armCall {}, ether(1)).await?;
-    let before = site.owner.balance(supplier).await?;
     let mut tracker = Tracker { mapping, sequence: 0 };
 
     // Stale, apart, wrongly signed, replayed, and replayed under another number: nothing.
@@ -86,8 +81,8 @@ pub async fn asset_tracking(folder: &Path) -> eyre::Result<TrackingReport> {
     tracker.sequence += 1;
     renumbered["sequence"] = json!(tracker.sequence);
     site.tell(&[forged, stale, renumbered]).await?;
-    ensure!(site.owner.balance(supplier).await? == before, "the supplier is paid, and the goods are not there");
-    ensure!(firings(&site, escrow).await? == 0, "the goods have arrived without being there");
+    site.ensure_earned(0, "the supplier is paid, and the goods are not there").await?;
+    ensure!(site.firings(escrow).await? == 0, "the goods have arrived without being there");
 
     // There: one payment, which nobody sent.
     let here = tracker.at(&retailer, 0.0, now_ms());
@@ -98,7 +93,7 @@ pub async fn asset_tracking(folder: &Path) -> eyre::Result<TrackingReport> {
     let asked = IThings::triggerOfCall { triggerId: trigger };
     let paid_after = site.owner.wait_for(THINGS_ADDRESS, &asked, WAIT, |found| found.firings == 1).await?;
     site.settle().await?;
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier did not get the price");
+    site.ensure_earned(PRICE, "the supplier did not get the price").await?;
     ensure_paid_by_the_protocol(&site, escrow).await?;
 
     // Over the border and back, and truly away and back: no second payment.
@@ -106,14 +101,14 @@ pub async fn asset_tracking(folder: &Path) -> eyre::Result<TrackingReport> {
         let moved = tracker.at(&container, metres, now_ms());
         site.tell(&[moved]).await?;
     }
-    ensure!(firings(&site, escrow).await? == 1, "jitter across the border is an arrival");
+    ensure!(site.firings(escrow).await? == 1, "jitter across the border is an arrival");
     for (place, metres) in [(&container, 200.0), (&retailer, 0.0), (&container, 10.0)] {
         let moved = tracker.at(place, metres, now_ms());
         site.tell(&[moved]).await?;
     }
-    ensure!(site.owner.balance(supplier).await? == before + ether(PRICE), "the supplier is paid again");
+    site.ensure_earned(PRICE, "the supplier is paid again").await?;
     ensure_paid_by_the_protocol(&site, escrow).await?;
-    Ok(TrackingReport { paid_after, messages: tracker.sequence, firings: firings(&site, escrow).await? })
+    Ok(TrackingReport { paid_after, messages: tracker.sequence, firings: site.firings(escrow).await? })
 }
 
 /// Makes messages of OwnTracks.
@@ -131,12 +126,6 @@ impl Tracker {
         let payload = format!(r#"{{"_type":"location","lat":{latitude:.7},"lon":{longitude:.7},"tst":{seconds}}}"#);
         device.say(self.sequence, observed_at_ms, self.mapping, payload.as_bytes())
     }
-}
-
-async fn firings(site: &Site, escrow: Address) -> eyre::Result<u32> {
-    let trigger = site.owner.view(escrow, &IAssetTracking::triggerCall {}).await?;
-    let asked = IThings::triggerOfCall { triggerId: trigger };
-    Ok(site.owner.view(THINGS_ADDRESS, &asked).await?.firings)
 }
 
 /// The escrow paid once, in a transaction of the system account.
