@@ -23,6 +23,7 @@
 mod agreement;
 mod attempt;
 mod chain;
+mod clock;
 mod envelope;
 mod followers;
 mod funds;

@@ -6,6 +6,7 @@ mod sending;
 use super::{
     attempt::{Outcome, attempt},
     chain::{Chain, Head},
+    clock::ChainClock,
     followers::{FollowerEvents, Followers},
     funds::Funds,
     job::{Action, Job, Moment},
@@ -81,7 +82,7 @@ pub(super) struct Session {
     status: StatusBoard,
     started: Instant,
     head: Head,
-    head_seen: Instant,
+    clock: ChainClock,
     /// Blocks up to this one have been looked at.
     looked_at: u64,
     /// There are more open requests than jobs: they are listed again when there is room.
@@ -109,7 +110,7 @@ impl Session {
             status,
             started: now,
             head,
-            head_seen: now,
+            clock: ChainClock::new(head.timestamp.to(), now),
             looked_at: head.number.to(),
             has_more: false,
             batch_max: BATCH_MESSAGES_MAX,
@@ -157,7 +158,7 @@ impl Session {
         }
         if self.chain.head_number().await? != self.head.number {
             self.head = self.chain.head().await?;
-            self.head_seen = Instant::now();
+            self.clock.see(self.head.timestamp.to(), Instant::now());
             self.look_at_blocks(work).await?;
         }
         self.listen(work).await?;
@@ -169,8 +170,7 @@ impl Session {
 
     fn now(&self) -> Moment {
         let own = Instant::now();
-        let passed = own.saturating_duration_since(self.head_seen).as_secs();
-        Moment { chain: self.head.timestamp.to::<u64>().saturating_add(passed), own }
+        Moment { chain: self.clock.seconds(own), own }
     }
 
     /// Lists the open requests: at the start, and whenever what happened meanwhile is too much to follow.
@@ -250,7 +250,7 @@ impl Session {
         });
     }
 
-    fn attempt_ended(&self, work: &mut Work, done: Result<Ended, tokio::task::JoinError>) {
+    fn attempt_ended(&mut self, work: &mut Work, done: Result<Ended, tokio::task::JoinError>) {
         let Ended { request, attempt, outcome } = match done {
             Ok(ended) => ended,
             Err(error) => {
@@ -273,9 +273,7 @@ impl Session {
             let (code, reason) = (outcome.code, outcome.reason.clone());
             self.status.failed(AttemptFailure { request_id: request, attempt, code, reason });
         }
-        let passed = self.head_seen.elapsed().as_millis();
-        let head_ms = self.head.timestamp.to::<u64>().saturating_mul(1_000);
-        let now_ms = head_ms.saturating_add(u64::try_from(passed).unwrap_or_default());
+        let now_ms = self.clock.milliseconds(Instant::now());
         job.attempt_done(attempt, &outcome, |code, result| {
             Word::sign(&self.key, self.chain.id, (request, attempt), (code, result), now_ms)
         });
