@@ -1,7 +1,7 @@
 //! Contracts reach things through gateways, whatever fails on the way. In full size: the program `gateway`.
 use pervade_tests::gateway::{
     CommandOptions, Protocol, ThroughputOptions, asset_tracking, command_once, encounter, intermittent_delivery,
-    shipping_cost, throughput,
+    manufacturing, shipping_cost, throughput,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,6 +41,12 @@ async fn slow_an_escrow_pays_once_when_the_goods_are_there_and_never_before() {
 async fn slow_an_encounter_is_what_both_devices_heard() {
     let folder = tempfile::tempdir().unwrap();
     println!("{}", encounter(folder.path()).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_three_machines_have_one_temperature_and_the_hot_one_is_stopped_once() {
+    let folder = tempfile::tempdir().unwrap();
+    println!("{}", manufacturing(folder.path()).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

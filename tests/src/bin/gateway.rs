@@ -2,7 +2,7 @@
 use clap::{Parser, Subcommand};
 use pervade_tests::gateway::{
     CommandOptions, Protocol, ThroughputOptions, asset_tracking, command_once, encounter, intermittent_delivery,
-    shipping_cost, throughput,
+    manufacturing, shipping_cost, throughput,
 };
 
 /// Runs a scenario of contracts, gateways and things, and fails if anything is not as it must be
@@ -26,6 +26,8 @@ enum Scenario {
     Encounter,
     /// An escrow that pays when two things are near each other (mosquitto)
     Tracking,
+    /// Three machines that speak HTTP, CoAP (libcoap) and AMQP (RabbitMQ): one temperature, one command
+    Manufacturing,
     /// Commands while gateways are killed at random
     Commands(CommandOptions),
     /// Messages from MQTT to the chain (mosquitto), and requests to their callbacks
@@ -46,6 +48,7 @@ async fn main() -> eyre::Result<()> {
         }
         Scenario::Encounter => println!("{}", encounter(folder).await?),
         Scenario::Tracking => println!("{}", asset_tracking(folder).await?),
+        Scenario::Manufacturing => println!("{}", manufacturing(folder).await?),
         Scenario::Commands(options) => println!("{}", command_once(folder, options).await?),
         Scenario::Throughput(options) => println!("{}", throughput(folder, options).await?),
     }

@@ -1,17 +1,19 @@
 //! Contracts, gateways and things together: real nodes, real brokers and servers, and everything between them cut.
 //!
 //! ```text
-//!   contract ◄──► nodes ◄──► gateways ◄──link──► servers of this process, mosquitto, RabbitMQ ◄── devices
+//!   contract ◄──► nodes ◄──► gateways ◄──link──► servers of this process, mosquitto, RabbitMQ, libcoap ◄── devices
 //!                   ▲            ▲        ▲         ▲
 //!                   └────────────┴────────┴─────────┴── scenario: kills, lies, cuts, and counts what came of it
 //! ```
 mod broker;
 mod client;
+mod coap_server;
 mod commands;
 mod delivery;
 mod device;
 mod encounter;
 mod link;
+mod manufacturing;
 mod mosquitto;
 mod process;
 mod rabbitmq;
@@ -23,11 +25,13 @@ mod tracking;
 
 pub use broker::{BROKER_HOST, Broker, Protocol};
 pub use client::{Client, proved_slot};
+pub use coap_server::CoapServer;
 pub use commands::{CommandOptions, CommandReport, command_once};
 pub use delivery::{DeliveryReport, intermittent_delivery};
 pub use device::{Device, now_ms};
 pub use encounter::{EncounterReport, encounter};
 pub use link::Link;
+pub use manufacturing::{ManufacturingReport, manufacturing};
 pub use mosquitto::Mosquitto;
 pub use process::GatewayProcess;
 pub use rabbitmq::RabbitMq;
