@@ -10,14 +10,18 @@
 //! withhold but not deceive.
 //!
 //! A node makes all content itself when it executes blocks, and asks for some only if its disk has lost it. It looks
-//! before it begins ([`ensure`]), and does not begin before what it found missing is there. A look at everything would
-//! make every start of a large node slow: storage looks at a part, unless it has a reason not to trust the rest.
+//! before it begins ([`ensure`]), and does not begin before what it found missing is there; meanwhile it gives others
+//! what it has. A look at everything would make every start of a large node slow: storage looks at a part, unless it has
+//! a reason not to trust the rest.
 use crate::{NodeError, cluster::head_of, shutdown::Shutdown};
 use alloy_primitives::{B256, Bytes, keccak256};
 use pervade_chainspec::ChainSpec;
-use pervade_p2p::{ChainIdentity, NetworkConfig, NetworkHandle, Offence, PeerId, Protocol, limits};
+use pervade_p2p::{
+    ChainIdentity, NetworkConfig, NetworkEvent, NetworkEvents, NetworkHandle, Offence, PeerId, Protocol, limits,
+};
 use pervade_storage::{ContentReport, Storage, StorageError};
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use tokio::net::UdpSocket;
 
 /// Hashes of a request: their content fits into an answer.
 pub const REQUEST_HASHES_MAX: usize = 96;
@@ -31,6 +35,11 @@ const NOT_HERE: u32 = u32::MAX;
 const LOOK_BYTES_MAX: u64 = 256 << 20;
 /// Time between two rounds of asking all peers.
 const ROUND_PERIOD: Duration = Duration::from_secs(1);
+/// Looks whether the socket of the network that fetched is free again: 20 s in all, a few times what QUIC takes to close
+/// connections whose other end is gone.
+const FREE_TRIES: u32 = 200;
+/// Time between two of these looks.
+const FREE_PERIOD: Duration = Duration::from_millis(100);
 
 const _: () = {
     assert!(REQUEST_HASHES_MAX * HASH_BYTES <= limits::CONTENT_REQUEST_BYTES_MAX);
@@ -114,17 +123,52 @@ pub async fn ensure(
     let Some(network) = network else { return Err(NodeError::MissingContent { missing }) };
     tracing::error!(missing, "content is missing or damaged: fetching it from peers before the node begins");
     let head = head_of(&storage.head(), storage.head().number().saturating_add(1));
+    let socket = (network.quic && network.port != 0).then(|| SocketAddr::new(network.addr, network.port));
     let (handle, mut events) = pervade_p2p::start(network, ChainIdentity::new(spec), head)?;
     let fetched = tokio::select! {
         () = shutdown.begun() => Err(NodeError::MissingContent { missing }),
-        // What peers ask meanwhile is dropped, which tells them that there is no answer.
-        () = async { while events.recv().await.is_some() {} } => {
-            Err(NodeError::Stopped { part: "the network", reason: "its task ended".into() })
-        }
+        given = give(storage, &mut events) => match given {
+            Ok(()) => Err(NodeError::Stopped { part: "the network", reason: "its task ended".into() }),
+            Err(error) => Err(error),
+        },
         fetched = fetch(storage, &handle, report) => fetched,
     };
     handle.shutdown().await;
+    if fetched.is_ok()
+        && let Some(socket) = socket
+    {
+        until_free(socket).await;
+    }
     fetched
+}
+
+/// Waits until the node's own network can listen there. QUIC keeps its socket until the last connection is closed, which
+/// takes longer than the network's end. One that stays taken is told by whoever listens next.
+async fn until_free(socket: SocketAddr) {
+    for _ in 0..FREE_TRIES {
+        if UdpSocket::bind(socket).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(FREE_PERIOD).await;
+    }
+}
+
+/// Gives peers the content that is here: if all nodes lost some at once, each has what another waits for. What else they
+/// ask is dropped, which tells them that there is no answer.
+async fn give(storage: &Storage, events: &mut NetworkEvents) -> Result<(), NodeError> {
+    while let Some(event) = events.recv().await {
+        let NetworkEvent::Request(request) = event else { continue };
+        if request.protocol != Protocol::Content {
+            continue;
+        }
+        let storage = storage.clone();
+        if let Some(given) = blocking(move || answer(&storage, &request.data)).await?
+            && let Err(error) = request.responder.respond(given.into())
+        {
+            tracing::debug!(%error, "no answer to a peer");
+        }
+    }
+    Ok(())
 }
 
 /// Asks one peer after another, again and again, until nothing is missing.

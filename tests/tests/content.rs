@@ -19,6 +19,7 @@ use pervade_node::{
 };
 use pervade_p2p::{ChainIdentity, Head, Multiaddr, NetworkConfig, NetworkEvent, NetworkHandle, Protocol};
 use pervade_storage::{HistoryMode, Storage, StorageOptions, Transaction};
+use pervade_tests::cluster::lost_content;
 use std::{io::Cursor, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
@@ -66,13 +67,13 @@ struct Chain {
     network: DevNetwork,
     ledger: Ledger,
     nonce: u64,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Chain {
     fn new() -> Self {
         let (network, dir) = (network(), tempfile::tempdir().unwrap());
-        Self { ledger: ledger(&network, dir.path()), network, nonce: 0, _dir: dir }
+        Self { ledger: ledger(&network, dir.path()), network, nonce: 0, dir }
     }
 
     fn storage(&self) -> &Storage {
@@ -206,6 +207,51 @@ fn a_node_that_ran_one_that_caught_up_and_one_restored_have_the_same_content() {
     }
 }
 
+/// Bytes of RocksDB's tables in a data directory, and of those among them that hold content.
+fn table_bytes(chain: &Chain) -> [u64; 2] {
+    chain.storage().settle().unwrap();
+    let files = std::fs::read_dir(chain.dir.path().join("db/db")).unwrap().map(Result::unwrap);
+    let tables = files.filter(|file| file.path().extension().is_some_and(|name| name == "sst"));
+    let all = tables.map(|file| file.metadata().unwrap().len()).sum();
+    let columns = chain.storage().stats().unwrap().columns;
+    [all, columns.iter().find(|column| column.name == "content").unwrap().file_bytes]
+}
+
+#[test]
+fn what_is_removed_and_trimmed_leaves_the_disk_of_a_pruned_node() {
+    const VALUES: u64 = 64;
+    const VALUE_BYTES: usize = 24 << 10;
+    // Does not compress.
+    let value = |number: u64| -> Bytes {
+        (0..VALUE_BYTES / 32).flat_map(|part| keccak256(((number << 32) | part as u64).to_be_bytes()).0).collect()
+    };
+    let mut chain = Chain::new();
+    chain.call(openCall { salt: B256::ZERO });
+    for number in 0..VALUES / 2 {
+        chain.put(number, &value(number));
+        chain.append(number, &value(VALUES + number));
+    }
+    chain.ledger.sync().unwrap();
+    let before = table_bytes(&chain);
+    for number in 0..VALUES / 2 {
+        chain.remove(number);
+    }
+    let database = chain.database();
+    chain.call(trimCall { database, series: SERIES, beforeMs: VALUES, limit: U256::from(VALUES) });
+    for _ in 0..2 * WINDOW {
+        chain.put(99, &vec![1].into());
+    }
+    chain.ledger.sync().unwrap();
+    chain.storage().prune_history(WINDOW).unwrap();
+    let after = table_bytes(&chain);
+    let bytes = VALUES * VALUE_BYTES as u64;
+    println!("{VALUES} values, {bytes} bytes: all tables {} bytes, then {}", before[0], after[0]);
+    println!("those of content {} bytes, then {}", before[1], after[1]);
+    assert!(before[1] >= bytes && after[1] < 64 << 10, "{before:?} {after:?}");
+    // Bodies of blocks stay, and have what a transaction put.
+    assert!(before[0] - after[0] > bytes * 9 / 10, "{before:?} {after:?}");
+}
+
 #[test]
 fn execution_that_meets_missing_content_stops_the_node_and_names_it() {
     let mut chain = written();
@@ -293,6 +339,12 @@ async fn lost_content_is_fetched_from_a_peer_that_has_it_not_from_one_that_forge
     content::ensure(&spec, storage, None, &Shutdown::default()).await.unwrap();
     forger.shutdown().await;
     giver.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_processes_that_lost_content_get_it_from_each_other_and_not_from_a_forger() {
+    let folder = tempfile::tempdir().unwrap();
+    println!("{}", lost_content(folder.path()).await.unwrap());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Contracts reach things through gateways, whatever fails on the way. In full size: the program `gateway`.
 use pervade_tests::gateway::{
-    CommandOptions, Protocol, ThroughputOptions, asset_tracking, command_once, encounter, intermittent_delivery,
-    manufacturing, shipping_cost, throughput,
+    CommandOptions, Protocol, ThroughputOptions, archive, asset_tracking, command_once, encounter,
+    intermittent_delivery, manufacturing, shipping_cost, throughput,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,4 +56,10 @@ async fn slow_messages_and_answers_come_through_a_gateway_at_a_pace() {
     let report = throughput(folder.path(), options).await.unwrap();
     println!("{report}");
     assert!(report.requests.median <= 2 * report.requests.period, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_a_file_outside_is_what_its_kept_identifier_says_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    println!("{}", archive(folder.path()).await.unwrap());
 }

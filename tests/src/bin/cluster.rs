@@ -8,13 +8,14 @@
 //! cluster partition [--seconds 20]                           two from two, then one from three; needs root
 //! cluster recovery                                           half of the disks lost, brought back by hand
 //! cluster members  [--rate 50]                               a follower and a validator come, another goes, by vote
+//! cluster content                                            values of the Contract Database that disks lost
 //! cluster flips    [--rounds 300] [--seed N]                 one bit of one file turned, again and again
 //! cluster hostile  [--seconds 20] [--seed N]                 peers that mean harm
 //! ```
 use clap::{Parser, Subcommand};
 use eyre::bail;
 use pervade_tests::cluster::{
-    flips, hostile, kill_under_load, latency, members, one_dead, partition, recovery, rejoin,
+    flips, hostile, kill_under_load, latency, lost_content, members, one_dead, partition, recovery, rejoin,
 };
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ enum Scenario {
         #[arg(long, default_value_t = 50)]
         rate: u32,
     },
+    /// Disks lost values of the Contract Database, and a peer forges them
+    Content,
     /// One bit of one file of a stopped validator is turned, and the validator started
     Flips {
         /// How often
@@ -136,6 +139,7 @@ async fn main() -> eyre::Result<()> {
                 bail!("{} acknowledged transactions are lost", report.lost);
             }
         }
+        Scenario::Content => println!("{}", lost_content(folder.path()).await?),
         Scenario::Flips { rounds, seed } => {
             let report = flips(folder.path(), rounds, chosen(seed)).await?;
             println!("{report}");

@@ -1,8 +1,8 @@
 //! What gateways do between contracts and things, with real nodes and real servers. See `pervade_tests::gateway`.
 use clap::{Parser, Subcommand};
 use pervade_tests::gateway::{
-    CommandOptions, Protocol, ThroughputOptions, asset_tracking, command_once, encounter, intermittent_delivery,
-    manufacturing, shipping_cost, throughput,
+    CommandOptions, Protocol, ThroughputOptions, archive, asset_tracking, command_once, encounter,
+    intermittent_delivery, manufacturing, shipping_cost, throughput,
 };
 
 /// Runs a scenario of contracts, gateways and things, and fails if anything is not as it must be
@@ -28,6 +28,8 @@ enum Scenario {
     Tracking,
     /// Three machines that speak HTTP, CoAP (libcoap) and AMQP (RabbitMQ): one temperature, one command
     Manufacturing,
+    /// Files in an object store (nginx), whose identifiers a contract keeps
+    Archive,
     /// Commands while gateways are killed at random
     Commands(CommandOptions),
     /// Messages from MQTT to the chain (mosquitto), and requests to their callbacks
@@ -49,6 +51,7 @@ async fn main() -> eyre::Result<()> {
         Scenario::Encounter => println!("{}", encounter(folder).await?),
         Scenario::Tracking => println!("{}", asset_tracking(folder).await?),
         Scenario::Manufacturing => println!("{}", manufacturing(folder).await?),
+        Scenario::Archive => println!("{}", archive(folder).await?),
         Scenario::Commands(options) => println!("{}", command_once(folder, options).await?),
         Scenario::Throughput(options) => println!("{}", throughput(folder, options).await?),
     }

@@ -6,11 +6,13 @@
 //!   scenario  killing under load, a wiped validator, one of four dead: tables of what was seen
 //!   members   followers and validators that come and go by vote
 //!   partition the same in network namespaces, cut and joined
+//!   content   values that disks lost, fetched again, and not from one that forges
 //!   flips     one bit turned in every kind of file
 //!   hostile   peers that mean harm
 //!   progress  how far a scenario is
 //!   throughput how much it takes, next to a single node
 //! ```
+mod content;
 mod flips;
 mod hostile;
 mod load;
@@ -22,6 +24,7 @@ mod progress;
 mod scenario;
 mod throughput;
 
+pub use content::{LostContentReport, lost_content};
 pub use flips::{FlipReport, Outcome, flips};
 pub use hostile::{AttackReport, HostileReport, hostile};
 pub use load::{Latencies, Load, LoadReport};

@@ -5,6 +5,7 @@
 //!                   ▲            ▲        ▲         ▲
 //!                   └────────────┴────────┴─────────┴── scenario: kills, lies, cuts, and counts what came of it
 //! ```
+mod archive;
 mod broker;
 mod client;
 mod coap_server;
@@ -15,6 +16,7 @@ mod encounter;
 mod link;
 mod manufacturing;
 mod mosquitto;
+mod nginx;
 mod process;
 mod rabbitmq;
 mod service;
@@ -23,6 +25,7 @@ mod site;
 mod throughput;
 mod tracking;
 
+pub use archive::{ArchiveReport, archive};
 pub use broker::{BROKER_HOST, Broker, Protocol};
 pub use client::{Client, proved_slot};
 pub use coap_server::CoapServer;
@@ -33,6 +36,7 @@ pub use encounter::{EncounterReport, encounter};
 pub use link::Link;
 pub use manufacturing::{ManufacturingReport, manufacturing};
 pub use mosquitto::Mosquitto;
+pub use nginx::ObjectStore;
 pub use process::GatewayProcess;
 pub use rabbitmq::RabbitMq;
 pub use service::{HttpService, Replies};
