@@ -128,7 +128,12 @@ impl BenchChain {
             proposal.executed.block.senders.len(),
             proposal.refused.first()
         );
-        eyre::ensure!(proposal.executed.receipts.iter().all(|receipt| receipt.success()), "a transaction failed");
+        let mut before = 0;
+        for (place, receipt) in proposal.executed.receipts.iter().enumerate() {
+            let gas = receipt.cumulative_gas_used - before;
+            eyre::ensure!(receipt.success(), "transaction {place} of {count} failed after {gas} gas");
+            before = receipt.cumulative_gas_used;
+        }
         Ok(proposal.executed)
     }
 

@@ -3,7 +3,7 @@ pub(crate) mod chain;
 mod due;
 mod execution;
 mod recovery;
-mod stage;
+pub(crate) mod stage;
 mod state;
 
 pub use due::{DueOptions, measure_due};

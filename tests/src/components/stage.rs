@@ -57,16 +57,22 @@ impl Stage {
     }
 }
 
-/// CPU time of all threads there are: by the nanosecond where the kernel counts so, else by the hundredth of a second.
 fn cpu_s() -> eyre::Result<f64> {
-    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Ok(own_usage()?.cpu_s) };
+    Ok(cpu_ns()? / NS_PER_S)
+}
+
+/// CPU time of all threads there are: by the nanosecond where the kernel counts so, else by the hundredth of a second.
+pub(crate) fn cpu_ns() -> eyre::Result<f64> {
+    // The kernel brings the counter of a running thread up to date at each tick, and when the thread gives way.
+    std::thread::yield_now();
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Ok(own_usage()?.cpu_s * NS_PER_S) };
     let mut sum_ns = 0.0;
     for thread in threads {
         // A thread may end while this is read.
         let Ok(counters) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
         sum_ns += counters.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0);
     }
-    if sum_ns > 0.0 { Ok(sum_ns / NS_PER_S) } else { Ok(own_usage()?.cpu_s) }
+    if sum_ns > 0.0 { Ok(sum_ns) } else { Ok(own_usage()?.cpu_s * NS_PER_S) }
 }
 
 /// The stages as a table.

@@ -70,9 +70,9 @@ fn line(function: &str, few: Measured, many: Measured) -> Vec<String> {
         format!("{:.0}", few.gas as f64 / each),
         format!("{:.0}", many.gas as f64 / each),
         format!("{:.2}", many.gas as f64 / few.gas as f64),
-        format!("{:.1}", few.ns / each / 1e3),
-        format!("{:.1}", many.ns / each / 1e3),
-        format!("{:.2}", many.ns / few.ns),
+        format!("{:.1}", few.ns() / each / 1e3),
+        format!("{:.1}", many.ns() / each / 1e3),
+        format!("{:.2}", many.ns() / few.ns()),
     ]
 }
 

@@ -56,7 +56,7 @@ fn cells(name: &str, length: usize, ours: Measured, theirs: Measured) -> Vec<Str
     let mut cells = vec![name.to_owned(), length.to_string()];
     let pairs = [
         (ours.gas as f64, theirs.gas as f64, 0),
-        (ours.ns / 1e3, theirs.ns / 1e3, 1),
+        (ours.ns() / 1e3, theirs.ns() / 1e3, 1),
         (ours.disk_bytes, theirs.disk_bytes, 0),
     ];
     for (ours, theirs, digits) in pairs {

@@ -8,7 +8,8 @@ use super::{
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, U256, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
-use alloy_sol_types::{SolCall, SolType, SolValue};
+use alloy_sol_types::{SolCall, SolValue};
+use eyre::OptionExt;
 use pervade_chainspec::params::{
     BATCH_MESSAGES_MAX, CONTRACT_DATABASE_ADDRESS, DESCRIPTION_BYTES_MAX, PAYLOAD_BYTES_MAX, REQUEST_GATEWAYS_MAX,
     REQUEST_INPUT_BYTES_MAX, THINGS_ADDRESS,
@@ -277,7 +278,7 @@ fn requests(machine: &mut Machine) -> eyre::Result<Vec<Case>> {
     let of = |id| IThings::requestOfCall { requestId: id + U256::from(REQUESTS) }.abi_encode();
     Ok(vec![
         case("things.quote", "8 KiB", Loop::Load).calls(1, vec![quote.into(); 60]),
-        case("things.request", "small", Loop::Fill).calls(10, request(small, 0)),
+        case("things.request", "small", Loop::Fill).calls(5, request(small, 0)),
         case("things.request", "8 KiB", Loop::Fill).calls(5, request(large, REQUEST_INPUT_BYTES_MAX)),
         case("things.requestOf", "8 KiB", Loop::Load).calls(10, each(&of)),
         case("things.statusOf", "", Loop::Load)
@@ -301,9 +302,11 @@ fn fetches(machine: &mut Machine) -> eyre::Result<Vec<Case>> {
     machine.call(TO, &[device.registration(machine.caller, 0)?, assign.abi_encode().into()], 1)?;
     machine.call(CONTRACT_DATABASE_ADDRESS, &[set.abi_encode().into()], 1)?;
     let provider = keccak256((machine.caller, U256::from(kind as u8), device.thing()).abi_encode());
-    let request = IThings::Request { agreement: Agreement::Gateway, ..read(&device, 0) };
-    // The interface's structure is the same, so the calldata is put together from its parts.
-    let request_type = IThings::Request::SOL_NAME;
+    let request = IThings::Request { agreement: Agreement::Gateway, minGateways: 1, ..read(&device, 0) };
+    // The interface's structure is the same, so the calldata is put together from its parts. A structure's type is that of a
+    // tuple, as in the signature of the function that takes nothing else.
+    let of_request = IThings::requestCall::SIGNATURE.strip_prefix("request(").and_then(|rest| rest.strip_suffix(')'));
+    let request_type = of_request.ok_or_eyre("request takes something else than a request")?;
     let call =
         |signature: String, arguments: Vec<u8>| -> Bytes { [&keccak256(signature)[..4], &arguments].concat().into() };
     let fetch = call(format!("fetch(bytes32,{request_type})"), (provider, request.clone()).abi_encode_params());
