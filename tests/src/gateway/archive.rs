@@ -40,6 +40,9 @@ alloy_sol_types::sol! {
     }
 }
 
+/// Blocks by their identifiers, in the order of reading.
+type Blocks = Vec<(ContentId, Vec<u8>)>;
+
 /// What came of it.
 #[derive(Debug, Clone, Copy)]
 pub struct ArchiveReport {
@@ -214,8 +217,8 @@ fn find<'a>(blocks: &'a [(ContentId, Vec<u8>)], id: &ContentId) -> Option<&'a [u
     blocks.iter().find(|(found, _)| found == id).map(|(_, block)| &block[..])
 }
 
-/// The file in Kubo's archive that has most blocks: its identifier, and its blocks in the order of reading.
-fn file_of_several_blocks() -> eyre::Result<(ContentId, Vec<(ContentId, Vec<u8>)>)> {
+/// The file in Kubo's archive that has most blocks: its identifier, and its blocks.
+fn file_of_several_blocks() -> eyre::Result<(ContentId, Blocks)> {
     let mut meter = Tally::default();
     let mut reader = CarReader::new(KUBO, &mut meter)?;
     let (mut all, mut file) = (BTreeMap::new(), None);
@@ -230,7 +233,7 @@ fn file_of_several_blocks() -> eyre::Result<(ContentId, Vec<(ContentId, Vec<u8>)
         all.insert(id, block.bytes.to_vec());
     }
     let file = file.wrap_err("the archive has no file of several blocks")?;
-    let mut way = Vec::new();
+    let mut way = Blocks::new();
     let mut source = |id: &ContentId| {
         let block = all.get(id)?;
         way.push((*id, block.clone()));
