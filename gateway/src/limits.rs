@@ -9,9 +9,10 @@ pub const INPUT_BYTES_MAX: usize = 8 * 1024;
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// A message that a thing sends by itself. The chain takes payloads to 24 KiB; an envelope with a signature, in base64, fits.
 pub const UPLINK_BYTES_MAX: usize = 64 * 1024;
-/// Messages of one subscription's connection that are delivered and not settled: two of the chain's batches, one on its way
-/// while the next is gathered.
-pub const UNSETTLED_MAX: usize = 512;
+/// Messages of one subscription's connection that are delivered and not settled: eight of the chain's batches. A message is
+/// settled when a block has it; as many as come meanwhile must be out, or the broker waits: at a fifth of a second a block, and
+/// as much to hear of it, 5,000 a second.
+pub const UNSETTLED_MAX: usize = 2_048;
 /// Blocks that prove content from outside: what one report on the chain carries.
 pub const CONTENT_BYTES_MAX: usize = 32 * 1024;
 /// Gateways of IPFS that are asked one after the other, within one attempt's time.

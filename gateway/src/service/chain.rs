@@ -208,10 +208,18 @@ impl Chain {
         self.ask::<Value>("pervade_submitAnswer", json!([message])).await.map(drop)
     }
 
-    pub(crate) async fn is_published(&self, thing: B256, sequence: u64) -> Result<bool, GatewayError> {
-        let call = IThings::isPublishedCall { thing, sequence };
-        let answer = self.call_contract(THINGS_ADDRESS, call.abi_encode(), json!({})).await?;
-        Ok(IThings::isPublishedCall::abi_decode_returns(&answer).unwrap_or_default())
+    /// Which of these messages, each a thing and a sequence, a block has. Those of unknown things: none.
+    pub(crate) async fn are_published(&self, messages: &[(B256, u64)]) -> Result<Vec<bool>, GatewayError> {
+        let calls = messages.iter().map(|(thing, sequence)| {
+            let call = IThings::isPublishedCall { thing: *thing, sequence: *sequence };
+            json!([{ "to": THINGS_ADDRESS, "data": Bytes::from(call.abi_encode()) }, "latest"])
+        });
+        let answers = self.node.call_all("eth_call", calls.collect()).await?;
+        let is_true = |answer: Value| {
+            let bytes: Option<Bytes> = serde_json::from_value(answer).ok();
+            bytes.and_then(|bytes| IThings::isPublishedCall::abi_decode_returns(&bytes).ok()).unwrap_or_default()
+        };
+        Ok(answers.into_iter().map(|answer| answer.is_ok_and(is_true)).collect())
     }
 
     /// Reads a payload through a mapping, as the chain itself does. What has no time of its own has time 0.

@@ -28,6 +28,16 @@ struct Held {
     /// Somebody may have published it before.
     doubtful: bool,
     sent: bool,
+    /// A transaction that had it failed.
+    failed: bool,
+}
+
+/// Messages for one transaction.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) messages: Vec<IThings::Message>,
+    /// A transaction with one of them has failed.
+    pub(crate) is_retried: bool,
 }
 
 /// What became of a message that the chain skipped.
@@ -73,6 +83,7 @@ impl Mailbox {
             due: now.checked_add(TAKEOVER.saturating_mul(place)).unwrap_or(now),
             doubtful: doubtful || place > 0,
             sent: false,
+            failed: false,
         });
         // Another message under the same number: only one can be the thing's, and the chain finds out which. The first may
         // be anybody's, so the last one takes its place unless it is on its way.
@@ -110,7 +121,7 @@ impl Mailbox {
         for key in keys {
             if let Some(held) = self.held.get_mut(key) {
                 held.sent = false;
-                held.doubtful = true;
+                (held.doubtful, held.failed) = (true, true);
                 held.due = later(now, TAKEOVER);
             }
         }
@@ -140,17 +151,19 @@ impl Mailbox {
     }
 
     /// The next batch, of at most so many messages.
-    pub(crate) fn batch(&self, now: Instant, messages_max: usize) -> Vec<IThings::Message> {
+    pub(crate) fn batch(&self, now: Instant, messages_max: usize) -> Batch {
         let mut bytes = 0usize;
+        let mut batch = Batch { messages: Vec::new(), is_retried: false };
         let due = self.held.values().filter(|held| !held.sent && !held.doubtful && held.due <= now);
-        due.take(messages_max.min(BATCH_MESSAGES_MAX))
-            .take_while(|held| {
-                let first = bytes == 0;
-                bytes = bytes.saturating_add(encoded_bytes(&held.message));
-                first || bytes <= BATCH_BYTES_MAX
-            })
-            .map(|held| held.message.clone())
-            .collect()
+        for held in due.take(messages_max.min(BATCH_MESSAGES_MAX)) {
+            bytes = bytes.saturating_add(encoded_bytes(&held.message));
+            if !batch.messages.is_empty() && bytes > BATCH_BYTES_MAX {
+                break;
+            }
+            batch.messages.push(held.message.clone());
+            batch.is_retried |= held.failed;
+        }
+        batch
     }
 
     /// These are on their way.

@@ -20,6 +20,7 @@ use super::{
 use crate::{Bindings, GatewayError};
 use alloy_primitives::{Address, U256};
 use alloy_signer_local::PrivateKeySigner;
+use messages::MessageGas;
 use pervade_chainspec::params::BATCH_MESSAGES_MAX;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,6 +90,7 @@ pub(super) struct Session {
     has_more: bool,
     /// The last batch did not fit a transaction.
     batch_max: usize,
+    message_gas: MessageGas,
 }
 
 impl Session {
@@ -114,6 +116,7 @@ impl Session {
             looked_at: head.number.to(),
             has_more: false,
             batch_max: BATCH_MESSAGES_MAX,
+            message_gas: MessageGas::default(),
         };
         session.list_requests(work).await?;
         // Blocks of the meantime are not looked at: what they have is asked for.

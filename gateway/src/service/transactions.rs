@@ -20,9 +20,23 @@ const TRANSFER_GAS: u64 = 21_000;
 /// What is added to an estimate: between it and the block others may have made the work larger.
 const GAS_MARGIN: u64 = 60_000;
 /// Most gas of a transaction (EIP-7825).
-const GAS_MAX: u64 = 1 << 24;
+pub(crate) const GAS_MAX: u64 = 1 << 24;
 /// The base fee may rise so much until a transaction is in a block.
 const BASE_FEE_FACTOR: u128 = 4;
+
+/// A call that becomes a transaction.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) to: Address,
+    pub(crate) input: Bytes,
+    /// Its gas limit; `None`: the node estimates it, and finds whether the call would succeed now.
+    pub(crate) gas: Option<u64>,
+}
+
+/// The gas limit for a call that would take so much now: a quarter more, and a margin.
+pub(crate) fn gas_limit(estimate: u64) -> u64 {
+    estimate.saturating_add(estimate >> 2).saturating_add(GAS_MARGIN)
+}
 
 /// A transaction that is in no block yet.
 #[derive(Debug)]
@@ -77,25 +91,27 @@ impl<P> Transactions<P> {
         self.waiting() < u64::try_from(IN_FLIGHT_MAX).unwrap_or(u64::MAX)
     }
 
-    /// Sends a call, if the node finds that it would succeed now. The answer is the transaction's hash.
+    /// Sends a call. The answer is the transaction's hash.
     ///
     /// # Errors
-    /// The call would revert, the account cannot pay, or the node does not answer.
+    /// The call would revert and has no gas limit yet, the account cannot pay, or the node does not answer.
     pub(crate) async fn send(
         &mut self,
         chain: &Chain,
         head: &Head,
-        to: Address,
-        input: Bytes,
+        Call { to, input, gas }: Call,
         purpose: P,
     ) -> Result<B256, GatewayError> {
-        let estimate = chain.estimate_gas(self.account(), to, &input).await?;
+        let gas = match gas {
+            Some(gas) => gas,
+            None => gas_limit(chain.estimate_gas(self.account(), to, &input).await?),
+        };
         let tip = chain.tip().await?;
         let base_fee: u128 = head.base_fee_per_gas.unwrap_or_default().saturating_to();
         let mut transaction = TxEip1559 {
             chain_id: self.chain_id,
             nonce: self.next,
-            gas_limit: estimate.saturating_add(estimate >> 2).saturating_add(GAS_MARGIN).min(GAS_MAX),
+            gas_limit: gas.min(GAS_MAX),
             max_fee_per_gas: base_fee.saturating_mul(BASE_FEE_FACTOR).saturating_add(tip),
             max_priority_fee_per_gas: tip,
             to: TxKind::Call(to),

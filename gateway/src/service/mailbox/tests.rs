@@ -33,7 +33,7 @@ impl World {
     }
 
     fn send(&mut self) -> Vec<u64> {
-        let batch = self.mailbox.batch(self.now, BATCH_MESSAGES_MAX);
+        let batch = self.mailbox.batch(self.now, BATCH_MESSAGES_MAX).messages;
         let keys: Vec<Key> = batch.iter().map(|message| (message.thing, message.sequence)).collect();
         self.mailbox.set_sent(&keys);
         keys.into_iter().map(|(_, sequence)| sequence).collect()
@@ -90,7 +90,11 @@ fn what_a_transaction_left_behind_is_looked_for_and_sent_again() {
     assert!(world.send().is_empty(), "it may be there already");
     assert_eq!(world.mailbox.doubtful(world.now), [(THING, 1)]);
     world.mailbox.is_new((THING, 1));
-    assert_eq!(world.send(), [1]);
+    world.put(message(2, 10), false);
+    assert!(world.mailbox.batch(world.now, BATCH_MESSAGES_MAX).is_retried);
+    assert_eq!(world.send(), [1, 2]);
+    world.put(message(3, 10), false);
+    assert!(!world.mailbox.batch(world.now, BATCH_MESSAGES_MAX).is_retried, "one that did not fail");
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn other_gateways_wait_for_their_turn() {
             let (mut mailbox, mut broker) = (Mailbox::default(), Window::new());
             let receipt = broker.put(bytes::Bytes::new(), None).receipt;
             mailbox.put(message(sequence, 1), receipt, (&gateways, *own), (now, false));
-            mailbox.doubtful(now_then).len() + mailbox.batch(now_then, 1).len()
+            mailbox.doubtful(now_then).len() + mailbox.batch(now_then, 1).messages.len()
         };
         gateways.iter().map(of).sum::<usize>()
     };

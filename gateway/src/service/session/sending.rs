@@ -2,7 +2,7 @@
 use super::{Purpose, Session, Work};
 use crate::{
     GatewayError,
-    service::{agreement::Settlement, funds::Funds, status::count_report, word::Word},
+    service::{agreement::Settlement, funds::Funds, status::count_report, transactions::Call, word::Word},
 };
 use alloy_primitives::{Bytes, U256};
 use alloy_signer::SignerSync;
@@ -30,7 +30,7 @@ impl Session {
     ) -> Result<(), GatewayError> {
         let Settlement { code, result, proof } = settlement;
         let call = IThings::reportCall { requestId: id, code, result, proof };
-        self.transact(work, call.abi_encode().into(), Purpose::Report, ("report", id)).await.map(drop)
+        self.transact(work, (call.abi_encode().into(), None), Purpose::Report, ("report", id)).await.map(drop)
     }
 
     pub(super) async fn take_custody(&mut self, work: &mut Work, id: U256) -> Result<(), GatewayError> {
@@ -38,39 +38,49 @@ impl Session {
             return Ok(());
         };
         let call = IThings::queueCall { requestId: id, signature: signature.as_bytes().to_vec().into() };
-        self.transact(work, call.abi_encode().into(), Purpose::Custody, ("custody", id)).await.map(drop)
+        self.transact(work, (call.abi_encode().into(), None), Purpose::Custody, ("custody", id)).await.map(drop)
     }
 
-    /// Sends a transaction; `false` if it would not succeed, which another gateway's may be the reason of.
+    /// Sends a transaction, with a gas limit if it is known; `false` if it would not succeed, which another gateway's may be the
+    /// reason of.
     pub(super) async fn transact(
         &mut self,
         work: &mut Work,
-        input: Bytes,
+        (input, gas): (Bytes, Option<u64>),
         purpose: Purpose,
         (what, id): (&'static str, U256),
     ) -> Result<bool, GatewayError> {
         if !self.transactions.has_room() {
             return Ok(false);
         }
-        match self.transactions.send(&self.chain, &self.head, THINGS_ADDRESS, input, purpose).await {
+        let call = Call { to: THINGS_ADDRESS, input, gas };
+        match self.transactions.send(&self.chain, &self.head, call, purpose).await {
             Ok(hash) => {
                 tracing::debug!(what, %id, %hash, "sent");
                 count_report("sent");
                 work.funds.suffice(&self.status);
                 Ok(true)
             }
-            Err(GatewayError::Refused { message, .. }) if Funds::are_missing(&message) => {
-                tracing::debug!(what, %id, reason = message, "not sent");
-                count_report("unfunded");
-                work.funds.lack(&message, &self.status, Instant::now());
-                Ok(false)
-            }
-            Err(GatewayError::Refused { message, .. }) => {
-                tracing::info!(what, %id, reason = message, "not sent");
-                count_report("refused");
-                Ok(false)
-            }
-            Err(error) => Err(error),
+            Err(error) => self.not_sent(work, error, (what, id)).map(|()| false),
         }
+    }
+
+    /// Notes why a transaction was not sent; gives errors back that say nothing about it.
+    pub(super) fn not_sent(
+        &self,
+        work: &mut Work,
+        error: GatewayError,
+        (what, id): (&'static str, U256),
+    ) -> Result<(), GatewayError> {
+        let GatewayError::Refused { message, .. } = error else { return Err(error) };
+        if Funds::are_missing(&message) {
+            tracing::debug!(what, %id, reason = message, "not sent");
+            count_report("unfunded");
+            work.funds.lack(&message, &self.status, Instant::now());
+        } else {
+            tracing::info!(what, %id, reason = message, "not sent");
+            count_report("refused");
+        }
+        Ok(())
     }
 }
