@@ -83,8 +83,8 @@ conformance-iot: ## Others' tests of what devices say: make conformance-iot FIXT
 # One of: transfers, erc20, fresh-slots, reads; several with commas.
 WORKLOADS ?= transfers,erc20
 RUNS ?= 5
-.PHONY: bench bench-components bench-gas bench-compare bench-cluster bench-gateway
-bench: bench-components bench-compare bench-cluster bench-gateway bench-gas ## Parts of a node, the node beside anvil, four validators, a gateway, gas against time
+.PHONY: bench bench-components bench-gas bench-compare bench-cluster bench-gateway bench-due
+bench: bench-components bench-compare bench-cluster bench-gateway bench-due bench-gas ## Parts of a node, the node beside anvil, four validators, a gateway, what waits, gas against time
 
 bench-build:
 	cargo build --release --package pervade-node --package pervade-tests --bins
@@ -103,6 +103,9 @@ bench-compare: bench-build ## The same load on pervade and anvil (from npm), alt
 
 bench-cluster: bench-build ## Four validators on this machine next to a single node
 	$(TARGET_DIR)/release/bench cluster --workloads $(WORKLOADS)
+
+bench-due: bench-build ## Blocks while 100,000 requests and triggers wait, and 50,000 due at once
+	$(TARGET_DIR)/release/bench due
 
 bench-gateway: bench-build ## Messages from MQTT to the chain, requests to their callbacks (mosquitto)
 	PATH="$$PATH:/usr/sbin" $(TARGET_DIR)/release/gateway throughput

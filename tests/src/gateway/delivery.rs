@@ -44,17 +44,22 @@ pub struct DeliveryReport {
     pub refunded_after: Duration,
     /// Altogether, with the start of all servers.
     pub elapsed: Duration,
+    /// Of that, the broker's own start and restart.
+    pub broker: Duration,
 }
 
 impl fmt::Display for DeliveryReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { protocol, paid_after, refunded_after, elapsed } = self;
-        let [paid, refunded, all] = [paid_after, refunded_after, elapsed].map(Duration::as_secs_f64);
+        let Self { protocol, paid_after, refunded_after, elapsed, broker } = self;
+        let [paid, refunded, all, broker] = [paid_after, refunded_after, elapsed, broker].map(Duration::as_secs_f64);
         write!(
             f,
             "{protocol:?}: paid once, {paid:.2} s after the link was mended; a silent dock's buyer has his money "
         )?;
-        write!(f, "after {refunded:.2} s (deadline {NEAR} s); all in {all:.1} s")
+        write!(
+            f,
+            "after {refunded:.2} s (deadline {NEAR} s); all in {all:.1} s, of which the broker's start and restart took {broker:.1} s"
+        )
     }
 }
 
@@ -75,7 +80,9 @@ pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::R
     let confirmation = as_json(&signed);
     site.publish(std::slice::from_ref(&confirmation)).await?;
     site.gateway.kill()?;
+    let restarting = Instant::now();
     site.broker.restart().await?;
+    let broker = site.broker_started_after + restarting.elapsed();
     site.restart_node().await?;
     site.gateway.start_again().await?;
     ensure!(paid(&site, delivery).await?.is_zero(), "paid before anybody could know");
@@ -104,7 +111,7 @@ pub async fn intermittent_delivery(folder: &Path, protocol: Protocol) -> eyre::R
     ensure!(paid(&site, lost).await?.is_zero(), "a confirmation after the refund is paid");
     ensure!(site.owner.view(lost, &refunds).await? == U256::ONE, "refunded again");
     site.ensure_earned(PRICE, "the supplier got more than the price").await?;
-    Ok(DeliveryReport { protocol, paid_after, refunded_after, elapsed: begun.elapsed() })
+    Ok(DeliveryReport { protocol, paid_after, refunded_after, elapsed: begun.elapsed(), broker })
 }
 
 /// A contract with the price that waits for a dock, for so many seconds.

@@ -6,7 +6,10 @@ use eyre::ensure;
 use pervade_chainspec::params::THINGS_ADDRESS;
 use pervade_evm_ext::things::IThings;
 use serde_json::{Value, json};
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 /// The topic, or queue, that everything is published to.
 const TOPIC: &str = "site";
@@ -29,6 +32,8 @@ alloy_sol_types::sol! {
 pub struct Site {
     /// The broker.
     pub broker: Broker,
+    /// How long it took to start.
+    pub broker_started_after: Duration,
     /// Between gateway and broker.
     pub link: Link,
     /// The node.
@@ -60,7 +65,9 @@ impl Site {
     /// # Errors
     /// As [`Self::start`].
     pub async fn start_with(folder: &Path, protocol: Protocol, more: &str) -> eyre::Result<Self> {
+        let begun = Instant::now();
         let broker = Broker::start(protocol, &folder.join("broker")).await?;
+        let broker_started_after = begun.elapsed();
         let link = Link::to(broker.port()).await?;
         let options = NodeOptions::dev(&folder.join("node")).arg("--dev.period").arg(BLOCK_PERIOD);
         let options = options.arg("--dev.gaslimit").arg(GAS_LIMIT);
@@ -73,7 +80,19 @@ impl Site {
         station.register(&mut owner, &json!({ "events": { "heard": { "forms": [form] } } }), &[account()]).await?;
         let supplier = dev_account(3).address();
         let wealth = owner.balance(supplier).await?;
-        let mut site = Self { broker, link, node, gateway, owner, supplier, wealth, options, station, probes: 0 };
+        let mut site = Self {
+            broker,
+            broker_started_after,
+            link,
+            node,
+            gateway,
+            owner,
+            supplier,
+            wealth,
+            options,
+            station,
+            probes: 0,
+        };
         site.settle().await?;
         Ok(site)
     }
