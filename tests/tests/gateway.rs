@@ -1,6 +1,6 @@
 //! Contracts reach things through gateways, whatever fails on the way. In full size: the program `gateway`.
 use pervade_tests::gateway::{
-    CommandOptions, Protocol, ThroughputOptions, archive, asset_tracking, command_once, encounter,
+    CommandOptions, Protocol, ThroughputOptions, archive, asset_tracking, command_once, encounter, hostile_callbacks,
     intermittent_delivery, manufacturing, shipping_cost, throughput,
 };
 
@@ -47,6 +47,12 @@ async fn slow_an_encounter_is_what_both_devices_heard() {
 async fn slow_three_machines_have_one_temperature_and_the_hot_one_is_stopped_once() {
     let folder = tempfile::tempdir().unwrap();
     println!("{}", manufacturing(folder.path()).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_callbacks_that_mean_harm_harm_nobody_and_blocks_come_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    println!("{}", hostile_callbacks(folder.path()).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! What gateways do between contracts and things, with real nodes and real servers. See `pervade_tests::gateway`.
 use clap::{Parser, Subcommand};
 use pervade_tests::gateway::{
-    CommandOptions, Protocol, ThroughputOptions, archive, asset_tracking, command_once, encounter,
+    CommandOptions, Protocol, ThroughputOptions, archive, asset_tracking, command_once, encounter, hostile_callbacks,
     intermittent_delivery, manufacturing, shipping_cost, throughput,
 };
 
@@ -32,6 +32,8 @@ enum Scenario {
     Archive,
     /// Commands while gateways are killed at random
     Commands(CommandOptions),
+    /// Callbacks that mean harm: revert, burn all gas, call every precompile, self-destruct, return a megabyte
+    Hostile,
     /// Messages from MQTT to the chain (mosquitto), and requests to their callbacks
     Throughput(ThroughputOptions),
 }
@@ -53,6 +55,7 @@ async fn main() -> eyre::Result<()> {
         Scenario::Manufacturing => println!("{}", manufacturing(folder).await?),
         Scenario::Archive => println!("{}", archive(folder).await?),
         Scenario::Commands(options) => println!("{}", command_once(folder, options).await?),
+        Scenario::Hostile => println!("{}", hostile_callbacks(folder).await?),
         Scenario::Throughput(options) => println!("{}", throughput(folder, options).await?),
     }
     Ok(())
