@@ -21,7 +21,6 @@ use crate::{Bindings, GatewayError};
 use alloy_primitives::{Address, U256};
 use alloy_signer_local::PrivateKeySigner;
 use messages::MessageGas;
-use pervade_chainspec::params::BATCH_MESSAGES_MAX;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -88,8 +87,6 @@ pub(super) struct Session {
     looked_at: u64,
     /// There are more open requests than jobs: they are listed again when there is room.
     has_more: bool,
-    /// The last batch did not fit a transaction.
-    batch_max: usize,
     message_gas: MessageGas,
 }
 
@@ -115,7 +112,6 @@ impl Session {
             clock: ChainClock::new(head.timestamp.to(), now),
             looked_at: head.number.to(),
             has_more: false,
-            batch_max: BATCH_MESSAGES_MAX,
             message_gas: MessageGas::default(),
         };
         session.list_requests(work).await?;

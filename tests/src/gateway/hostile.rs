@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_millis(5);
 
 alloy_sol_types::sol! {
     /// What the contract's function does when the protocol calls it.
-    #[derive(Debug, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
     enum Deed { Nothing, Revert, BurnGas, ReturnMegabyte, SelfDestruct, CallEverything, Unwatch, Wake, Again }
 
     /// What the scenario calls of `Hostile.sol`.

@@ -35,41 +35,37 @@ impl Session {
         work.mailbox.put(message, receipt, (work.followers.gateways(thing), work.own), (now, doubtful));
     }
 
-    /// Sends messages that are due, in one transaction. What a message costs is asked of the node once, and again when a batch
-    /// was not taken: to try each batch beforehand would cost the node as much as to execute it.
+    /// Sends messages that are due, in one transaction. What a message costs is asked of the node now and then, and when a batch has
+    /// failed: an estimate executes it several times.
     pub(super) async fn publish(&mut self, work: &mut Work) -> Result<(), GatewayError> {
         if !self.transactions.has_room() {
             return Ok(());
         }
         let now = Instant::now();
         self.look_for_doubtful(work, now).await?;
-        let Batch { messages, is_retried } = work.mailbox.batch(now, self.batch_max);
+        let Batch { messages, is_retried } = work.mailbox.batch(now, self.message_gas.messages_max());
         if messages.is_empty() {
             return Ok(());
         }
         let keys: Vec<Key> = messages.iter().map(|message| (message.thing, message.sequence)).collect();
         let input: Bytes = IThings::publishBatchCall { messages }.abi_encode().into();
         let what = ("messages", U256::from(keys.len()));
-        let gas = match self.message_gas.limit(keys.len()).filter(|_| !is_retried) {
-            Some(gas) => Some(gas),
+        let known = if is_retried { None } else { self.message_gas.limit(keys.len()) };
+        let gas = match known {
+            Some(gas) => gas,
             None => match self.chain.estimate_gas(work.own, THINGS_ADDRESS, &input).await {
                 Ok(estimate) => {
                     self.message_gas.learn(keys.len(), estimate);
-                    Some(gas_limit(estimate))
+                    gas_limit(estimate)
                 }
                 Err(error) => {
-                    self.not_sent(work, error, what)?;
-                    None
+                    self.message_gas.refused(keys.len());
+                    return self.not_sent(work, error, what);
                 }
             },
         };
-        let purpose = Purpose::Publish(keys.clone());
-        if gas.is_some() && self.transact(work, (input, gas), purpose, what).await? {
+        if self.transact(work, (input, Some(gas)), Purpose::Publish(keys.clone()), what).await? {
             work.mailbox.set_sent(&keys);
-            self.batch_max = self.batch_max.saturating_mul(2).min(BATCH_MESSAGES_MAX);
-        } else {
-            // A batch that costs more gas than one transaction may have: smaller ones.
-            self.batch_max = (self.batch_max / 2).max(1);
         }
         Ok(())
     }
@@ -93,24 +89,54 @@ impl Session {
     }
 }
 
+/// Batches whose gas follows from an earlier one's, until one is estimated again: what messages cost changes.
+const ESTIMATE_PERIOD: u32 = 32;
+
 /// What messages cost, as far as batches have shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct MessageGas {
-    /// Gas of one message of the batch in which they cost most.
+    /// Gas of one message of the batch in which they cost most; 0: not known.
     most: u64,
+    /// Messages of a batch while that is not known.
+    untried_max: usize,
+    /// Batches since the last estimate.
+    since: u32,
+}
+
+impl Default for MessageGas {
+    fn default() -> Self {
+        Self { most: 0, untried_max: BATCH_MESSAGES_MAX, since: 0 }
+    }
 }
 
 impl MessageGas {
-    /// A batch of so many would take so much gas now. A batch that was far dearer is forgotten in time.
+    /// Messages of the next batch, at most: as many as fit a transaction's gas.
+    fn messages_max(&self) -> usize {
+        let all = (GAS_MAX.saturating_sub(gas_limit(0)) / 5).saturating_mul(4);
+        match all.checked_div(self.most) {
+            Some(count) => usize::try_from(count).unwrap_or(usize::MAX).clamp(1, BATCH_MESSAGES_MAX),
+            None => self.untried_max,
+        }
+    }
+
+    /// The gas limit for a batch; `None`: it is to be estimated.
+    fn limit(&mut self, messages: usize) -> Option<u64> {
+        let all = self.most.checked_mul(u64::try_from(messages).ok()?)?;
+        let limit = Some(gas_limit(all)).filter(|limit| self.most > 0 && *limit <= GAS_MAX);
+        self.since = self.since.saturating_add(1);
+        limit.filter(|_| self.since < ESTIMATE_PERIOD)
+    }
+
+    /// A batch of so many would take so much gas now. One that was far dearer is forgotten in time.
     fn learn(&mut self, messages: usize, gas: u64) {
         let messages = u64::try_from(messages).unwrap_or(u64::MAX).max(1);
         self.most = gas.div_ceil(messages).max(self.most / 2);
+        self.since = 0;
     }
 
-    /// The gas limit for a batch; `None`: nothing is known, or not that it fits a transaction.
-    fn limit(&self, messages: usize) -> Option<u64> {
-        let all = self.most.checked_mul(u64::try_from(messages).ok()?)?;
-        Some(gas_limit(all)).filter(|limit| self.most > 0 && *limit <= GAS_MAX)
+    /// A batch of so many would not succeed now, perhaps because it costs more than a transaction may: smaller ones.
+    fn refused(&mut self, messages: usize) {
+        *self = Self { untried_max: (messages / 2).max(1), ..Self::default() };
     }
 }
 
@@ -119,21 +145,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_batch_takes_is_known_after_one_and_never_above_a_transactions_most() {
+    fn after_one_estimate_batches_are_as_large_as_fits_a_transaction() {
         let mut gas = MessageGas::default();
-        assert_eq!(gas.limit(1), None);
-        gas.learn(100, 4_000_000);
-        assert_eq!(gas.limit(10), Some(gas_limit(400_000)));
-        let most = (1..).take_while(|count| gas.limit(*count).is_some()).last().unwrap();
-        assert!(gas_limit(40_000 * most as u64) <= GAS_MAX && gas_limit(40_000 * (most as u64 + 1)) > GAS_MAX);
+        assert_eq!((gas.messages_max(), gas.limit(BATCH_MESSAGES_MAX)), (BATCH_MESSAGES_MAX, None));
+        gas.refused(BATCH_MESSAGES_MAX);
+        assert_eq!((gas.messages_max(), gas.limit(1)), (BATCH_MESSAGES_MAX / 2, None));
+        gas.learn(100, 8_000_000);
+        let most = gas.messages_max();
+        assert!(most < BATCH_MESSAGES_MAX);
+        assert_eq!(gas.limit(most), Some(gas_limit(80_000 * most as u64)));
+        assert_eq!(gas.limit(most + 1), None, "above what a transaction may have");
+        gas.learn(100, 100_000);
+        gas.learn(100, 100_000);
+        assert_eq!(gas.messages_max(), BATCH_MESSAGES_MAX);
     }
 
     #[test]
-    fn a_dear_batch_is_forgotten_when_cheap_ones_follow() {
+    fn a_dear_message_is_forgotten_when_cheap_ones_follow() {
         let mut gas = MessageGas::default();
+        gas.learn(1, 14_000_000);
+        assert_eq!((gas.messages_max(), gas.limit(1)), (1, None));
         gas.learn(1, 8_000_000);
-        assert_eq!(gas.limit(256), None, "then it is estimated");
-        (0..10).for_each(|_| gas.learn(256, 256 * 50_000));
-        assert_eq!(gas.limit(256), Some(gas_limit(256 * 50_000)));
+        assert!(gas.limit(1).is_some());
+        for _ in 0..10 {
+            let messages = gas.messages_max();
+            gas.learn(messages, messages as u64 * 50_000);
+        }
+        assert_eq!((gas.messages_max(), gas.most), (BATCH_MESSAGES_MAX, 50_000));
+    }
+
+    #[test]
+    fn every_so_many_batches_one_is_estimated() {
+        let mut gas = MessageGas::default();
+        gas.learn(1, 50_000);
+        let known = (0..).take_while(|_| gas.limit(1).is_some()).count();
+        assert_eq!(known, ESTIMATE_PERIOD as usize - 1);
+        assert_eq!(gas.limit(1), None, "until it is");
+        gas.learn(1, 50_000);
+        assert!(gas.limit(1).is_some());
     }
 }
