@@ -35,8 +35,8 @@ impl Session {
         work.mailbox.put(message, receipt, (work.followers.gateways(thing), work.own), (now, doubtful));
     }
 
-    /// Sends messages that are due, in one transaction. What a message costs is asked of the node now and then, and when a batch has
-    /// failed: an estimate executes it several times.
+    /// Sends messages that are due, in one transaction. What the messages of a large batch cost is asked of the node now and
+    /// then, and when one has failed: an estimate executes it several times.
     pub(super) async fn publish(&mut self, work: &mut Work) -> Result<(), GatewayError> {
         if !self.transactions.has_room() {
             return Ok(());
@@ -91,6 +91,9 @@ impl Session {
 
 /// Batches whose gas follows from an earlier one's, until one is estimated again: what messages cost changes.
 const ESTIMATE_PERIOD: u32 = 32;
+/// Smaller batches are always estimated. Single messages may cost many times what others do, by the triggers that they wake, and
+/// with so few there is no hurry.
+const KNOWN_MESSAGES_MIN: usize = 64;
 
 /// What messages cost, as far as batches have shown.
 #[derive(Debug)]
@@ -119,12 +122,16 @@ impl MessageGas {
         }
     }
 
-    /// The gas limit for a batch; `None`: it is to be estimated.
+    /// The gas limit for a batch; `None`: it is to be estimated. Twice what is expected, where a transaction may have so much: what is
+    /// left over is not paid for.
     fn limit(&mut self, messages: usize) -> Option<u64> {
         let all = self.most.checked_mul(u64::try_from(messages).ok()?)?;
-        let limit = Some(gas_limit(all)).filter(|limit| self.most > 0 && *limit <= GAS_MAX);
+        if self.most == 0 || messages < KNOWN_MESSAGES_MIN || gas_limit(all) > GAS_MAX {
+            return None;
+        }
         self.since = self.since.saturating_add(1);
-        limit.filter(|_| self.since < ESTIMATE_PERIOD)
+        let limit = gas_limit(all).max(all.saturating_mul(2).min(GAS_MAX));
+        (self.since < ESTIMATE_PERIOD).then_some(limit)
     }
 
     /// A batch of so many would take so much gas now. One that was far dearer is forgotten in time.
@@ -153,7 +160,9 @@ mod tests {
         gas.learn(100, 8_000_000);
         let most = gas.messages_max();
         assert!(most < BATCH_MESSAGES_MAX);
-        assert_eq!(gas.limit(most), Some(gas_limit(80_000 * most as u64)));
+        assert_eq!(gas.limit(most), Some(GAS_MAX), "twice as much would be more than a transaction may have");
+        assert_eq!(gas.limit(80), Some(2 * 80 * 80_000));
+        assert_eq!(gas.limit(KNOWN_MESSAGES_MIN - 1), None, "few are estimated");
         assert_eq!(gas.limit(most + 1), None, "above what a transaction may have");
         gas.learn(100, 100_000);
         gas.learn(100, 100_000);
@@ -165,8 +174,6 @@ mod tests {
         let mut gas = MessageGas::default();
         gas.learn(1, 14_000_000);
         assert_eq!((gas.messages_max(), gas.limit(1)), (1, None));
-        gas.learn(1, 8_000_000);
-        assert!(gas.limit(1).is_some());
         for _ in 0..10 {
             let messages = gas.messages_max();
             gas.learn(messages, messages as u64 * 50_000);
@@ -178,10 +185,10 @@ mod tests {
     fn every_so_many_batches_one_is_estimated() {
         let mut gas = MessageGas::default();
         gas.learn(1, 50_000);
-        let known = (0..).take_while(|_| gas.limit(1).is_some()).count();
+        let known = (0..).take_while(|_| gas.limit(100).is_some()).count();
         assert_eq!(known, ESTIMATE_PERIOD as usize - 1);
-        assert_eq!(gas.limit(1), None, "until it is");
+        assert_eq!(gas.limit(100), None, "until it is");
         gas.learn(1, 50_000);
-        assert!(gas.limit(1).is_some());
+        assert!(gas.limit(100).is_some());
     }
 }
