@@ -66,6 +66,9 @@ pub const CONNECTIONS_PENDING_IN_MAX: usize = 128;
 pub const CONNECTIONS_PENDING_OUT_MAX: usize = 32;
 /// Connections to one peer: both sides may dial at once, over TCP and QUIC.
 pub const CONNECTIONS_PER_PEER_MAX: usize = 3;
+/// A peer that connects anew so long after its other connections has lost those: they are closed. Below it, both sides
+/// dialled at once.
+pub const CONNECTION_REPLACED_AFTER: Duration = Duration::from_secs(3);
 /// Streams of one connection in each direction.
 pub const STREAMS_PER_CONNECTION_MAX: usize = 256;
 /// Time for TCP or QUIC, encryption and multiplexing together.

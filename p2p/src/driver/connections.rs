@@ -39,7 +39,11 @@ impl Driver {
         let now = Instant::now();
         let known = self.peers.entry(peer).or_insert_with(|| Peer::new(now));
         let first = known.connections.is_empty();
-        known.add(connection, endpoint);
+        known.add(connection, endpoint, now);
+        for lost in known.replaced(connection) {
+            debug!(%peer, "it has come anew: its old connection is closed");
+            self.swarm.close_connection(lost);
+        }
         if endpoint.is_dialer() {
             self.book.connected(&peer, Some(endpoint.get_remote_address()), unix_seconds());
         }

@@ -15,9 +15,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// One connection to a peer.
+pub(super) struct Connection {
+    pub(super) direction: Direction,
+    pub(super) address: Multiaddr,
+    pub(super) since: Instant,
+}
+
 /// A connected peer, from its first connection to its last.
 pub(super) struct Peer {
-    pub(super) connections: BTreeMap<ConnectionId, (Direction, Multiaddr)>,
+    pub(super) connections: BTreeMap<ConnectionId, Connection>,
     /// What it said at the handshake and since; `None` until then.
     pub(super) status: Option<Status>,
     /// It is on another chain, and is being told.
@@ -51,15 +58,27 @@ impl Peer {
         }
     }
 
-    pub(super) fn add(&mut self, connection: ConnectionId, endpoint: &ConnectedPoint) {
+    pub(super) fn add(&mut self, connection: ConnectionId, endpoint: &ConnectedPoint, now: Instant) {
         let direction = if endpoint.is_dialer() { Direction::Outbound } else { Direction::Inbound };
-        self.connections.insert(connection, (direction, endpoint.get_remote_address().clone()));
+        let address = endpoint.get_remote_address().clone();
+        self.connections.insert(connection, Connection { direction, address, since: now });
+    }
+
+    /// Connections that the peer has lost: it has come anew, and nobody dials where a connection stands. What is sent
+    /// on them would wait, after a cut, for as long as the cut was.
+    pub(super) fn replaced(&self, newest: ConnectionId) -> Vec<ConnectionId> {
+        let Some(new) = self.connections.get(&newest).filter(|new| new.direction == Direction::Inbound) else {
+            return Vec::new();
+        };
+        let is_old =
+            |old: &Connection| new.since.saturating_duration_since(old.since) >= limits::CONNECTION_REPLACED_AFTER;
+        self.connections.iter().filter(|(_, old)| is_old(old)).map(|(id, _)| *id).collect()
     }
 
     /// Direction and address of its oldest connection.
     pub(super) fn endpoint(&self) -> (Direction, Multiaddr) {
-        let first = self.connections.values().next().cloned();
-        first.unwrap_or_else(|| (Direction::Inbound, Multiaddr::empty()))
+        let first = self.connections.values().next();
+        first.map_or((Direction::Inbound, Multiaddr::empty()), |first| (first.direction, first.address.clone()))
     }
 
     pub(super) fn ip(&self) -> Option<IpAddr> {
@@ -82,6 +101,27 @@ impl Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_from_the_peer_replaces_those_that_are_old() {
+        let (now, limit) = (Instant::now(), limits::CONNECTION_REPLACED_AFTER);
+        let [old, young, newest] = [1, 2, 3].map(ConnectionId::new_unchecked);
+        let mut peer = Peer::new(now);
+        let address = Multiaddr::empty();
+        let dialled = ConnectedPoint::Dialer {
+            address: address.clone(),
+            role_override: libp2p::core::Endpoint::Dialer,
+            port_use: libp2p::core::transport::PortUse::Reuse,
+        };
+        let listened = ConnectedPoint::Listener { local_addr: address.clone(), send_back_addr: address };
+        peer.add(old, &dialled, now);
+        peer.add(young, &listened, now + Duration::from_millis(1));
+        assert_eq!(peer.replaced(young), [], "both dialled at once");
+        peer.add(newest, &listened, now + limit);
+        assert_eq!(peer.replaced(newest), [old]);
+        peer.add(newest, &dialled, now + limit);
+        assert_eq!(peer.replaced(newest), [], "it is this node that has come anew");
+    }
 
     #[test]
     fn requests_and_messages_pass_up_to_their_burst_and_not_one_more() {

@@ -2,7 +2,7 @@
 //! keep talking through it.
 use crate::node::{CHAIN_ID, GENESIS, Node, eventually, within};
 use crate::stranger::{Outcome, Stranger, frame, status};
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, identity::Keypair};
 use pervade_p2p::{NetworkEvent, Topic, Verdict, limits};
 use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 use std::{
@@ -126,6 +126,25 @@ async fn a_peer_of_another_chain_is_told_so_and_disconnected() {
     assert_eq!(right.dial(&node.tcp()).await, Outcome::Connected);
     let answer = within("an answer", right.shake_hands(&node.id())).await;
     assert_eq!(answer, Outcome::Answer(frame(&[&[0], &status(CHAIN_ID, GENESIS.0)[..]].concat())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_comes_anew_loses_the_connection_that_it_has_forgotten() {
+    let node = Node::start().await;
+    let key = Keypair::generate_ed25519();
+    let come = || Stranger::with_key(key.clone(), status(CHAIN_ID, GENESIS.0), "/pervade/sync/1");
+    let (mut old, mut new) = (come(), come());
+    assert_eq!(old.dial(&node.tcp()).await, Outcome::Connected);
+    assert!(matches!(within("an answer", old.shake_hands(&node.id())).await, Outcome::Answer(_)));
+    let (began, next) = (Instant::now(), limits::CONNECTION_REPLACED_AFTER + Duration::from_millis(100));
+    // Nothing closes it before the other one comes.
+    assert!(tokio::time::timeout(next, old.closed()).await.is_err());
+    assert!(began.elapsed() >= next);
+    assert_eq!(new.dial(&node.tcp()).await, Outcome::Connected);
+    assert!(matches!(within("an answer", new.shake_hands(&node.id())).await, Outcome::Answer(_)));
+    within("the end of the old one", old.closed()).await;
+    let counts = node.handle.counts().await.unwrap();
+    assert_eq!((counts.peers, counts.connections), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
     futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt},
+    identity::Keypair,
     noise,
     request_response::{self, Codec, Event, Message, ProtocolSupport},
     swarm::{NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
@@ -111,7 +112,12 @@ pub fn frame(content: &[u8]) -> Vec<u8> {
 impl Stranger {
     /// A peer with a key of its own that speaks the handshake, with that status, and the protocol.
     pub fn new(status: Vec<u8>, protocol: &'static str) -> Self {
-        let swarm = SwarmBuilder::with_new_identity()
+        Self::with_key(Keypair::generate_ed25519(), status, protocol)
+    }
+
+    /// One with that key.
+    pub fn with_key(key: Keypair, status: Vec<u8>, protocol: &'static str) -> Self {
+        let swarm = SwarmBuilder::with_existing_identity(key)
             .with_tokio()
             .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
             .unwrap()
