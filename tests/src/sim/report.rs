@@ -14,6 +14,8 @@ use std::{
 
 /// Failures that are kept with their traces.
 const FAILURES_MAX: usize = 3;
+/// A line on the error output after so many seeds: a minute or so.
+const TELL_SEEDS: u64 = 500;
 /// From so many seeds on, each path must have been met.
 pub const COVERAGE_SEEDS_MIN: u64 = 200;
 
@@ -60,6 +62,13 @@ pub fn run_seeds(seeds: Range<u64>, mutant: Option<Mutant>, deadline: Option<Dur
                         let outcome = run(seed, mutant, Trace::default());
                         let Ok(mut report) = report.lock() else { return };
                         report.add(outcome);
+                        if report.seeds.is_multiple_of(TELL_SEEDS) {
+                            let (done, of, failed) = (report.seeds, seeds.end - seeds.start, report.failed);
+                            eprintln!(
+                                "sim {:>5} s: {done} of {of} seeds, {failed} failed",
+                                started.elapsed().as_secs()
+                            );
+                        }
                         if report.failures.len() >= FAILURES_MAX {
                             stop.store(true, Ordering::Relaxed);
                         }
