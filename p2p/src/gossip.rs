@@ -95,7 +95,8 @@ pub(crate) fn behaviour(topics: &Topics) -> Result<Gossip, NetworkError> {
 
 /// Scores: invalid messages and broken promises cost, our own reputation counts one to one, and leads: it bans before the
 /// two together make a peer unheard. Nobody is punished for
-/// silence: a chain without transactions is quiet. Addresses are counted elsewhere.
+/// silence: a chain without transactions is quiet. Nor for a slow way: queues are bounded, and a validator that was cut off
+/// must be heard as soon as the way is whole. Addresses are counted elsewhere.
 fn scores(topics: &Topics) -> PeerScoreParams {
     let topic = TopicScoreParams {
         topic_weight: 1.0,
@@ -119,9 +120,7 @@ fn scores(topics: &Topics) -> PeerScoreParams {
         behaviour_penalty_weight: -5.0,
         behaviour_penalty_threshold: BREACHES_FORGIVEN,
         behaviour_penalty_decay: 0.9,
-        slow_peer_weight: -0.2,
-        slow_peer_threshold: 50.0,
-        slow_peer_decay: 0.8,
+        slow_peer_weight: 0.0,
         retain_score: SCORES_TIME,
         ..PeerScoreParams::default()
     }

@@ -11,6 +11,9 @@ use std::{
 
 /// At this score a peer is banned.
 pub const BAN_SCORE: i32 = -100;
+/// Silence alone lowers a score to this and no further: it says that a way is cut, not that a peer means harm. Well above
+/// the scores from which on gossip is held back: validators that were cut off must be heard as soon as the way is whole.
+pub const SILENCE_SCORE_MIN: i32 = -20;
 /// Time in which a score recovers by one point.
 pub const RECOVERY_PER_POINT: Duration = Duration::from_secs(6);
 
@@ -86,7 +89,9 @@ impl Reputation {
 
     /// Lowers a score. Whether the peer is now to be banned: its score then starts anew, halfway down.
     pub(crate) fn punish(&mut self, peer: PeerId, offence: Offence, now: Instant) -> bool {
-        let points = self.score(&peer, now).saturating_sub(offence.points());
+        let score = self.score(&peer, now);
+        let points = score.saturating_sub(offence.points());
+        let points = if offence == Offence::NoAnswer { points.max(score.min(SILENCE_SCORE_MIN)) } else { points };
         let banned = points <= BAN_SCORE;
         let points = if banned { BAN_SCORE / 2 } else { points };
         if self.scores.len() >= limits::REMEMBERED_SCORES_MAX && !self.scores.contains_key(&peer) {
@@ -120,6 +125,21 @@ mod tests {
         assert!(reputation.punish(peer, Offence::Invalid, now));
         assert_eq!(reputation.score(&peer, now), BAN_SCORE / 2, "it comes back with less credit");
         assert!(reputation.punish(PeerId::random(), Offence::Forgery, now));
+    }
+
+    #[test]
+    fn silence_costs_up_to_its_limit_and_not_one_point_more() {
+        let (mut reputation, peer, now) = (Reputation::default(), PeerId::random(), Instant::now());
+        for expected in [-5, -10, -15, -20, -20, -20] {
+            assert!(!reputation.punish(peer, Offence::NoAnswer, now));
+            assert_eq!(reputation.score(&peer, now), expected);
+        }
+        reputation.punish(peer, Offence::Flood, now);
+        reputation.punish(peer, Offence::NoAnswer, now);
+        assert_eq!(reputation.score(&peer, now), -22, "what it did otherwise still counts, and is not made good");
+        let later = now + RECOVERY_PER_POINT * 4;
+        reputation.punish(peer, Offence::NoAnswer, later);
+        assert_eq!(reputation.score(&peer, later), -20);
     }
 
     #[test]
