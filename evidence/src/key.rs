@@ -1,7 +1,10 @@
 //! [`PublicKey`]: whose signature counts, and checks of it.
 use crate::{EvidenceError, Meter, Work, cbor, error::limit, limits::KEY_BYTES_MAX};
+use aws_lc_rs::{
+    digest,
+    signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey},
+};
 use coset::{AsCborValue, CoseKey, KeyType as CoseKeyType, Label, RegisteredLabel, cbor::Value, iana};
-use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use secp256k1::{
     Message, Secp256k1, VerifyOnly,
     ecdsa::{RecoverableSignature, RecoveryId, Signature},
@@ -129,7 +132,7 @@ impl PublicKey {
         meter.spend(Work::Hash { bytes: message.len() })?;
         let accepted = match &self.0 {
             Point::Secp256k1(key) => secp256k1_accepts(key, Sha256::digest(message).into(), signature, Halves::Both),
-            Point::P256(key) => p256_accepts(key, &Sha256::digest(message), signature),
+            Point::P256(key) => p256_accepts(key, &Sha256::digest(message).into(), signature),
             Point::Ed25519(key) => ed25519_accepts(key, message, signature),
         };
         if accepted { Ok(()) } else { Err(EvidenceError::Signature) }
@@ -186,8 +189,11 @@ fn secp256k1_recovers(key: &secp256k1::PublicKey, digest: [u8; 32], halves: &[u8
         && SECP256K1.recover_ecdsa(Message::from_digest(digest), &signature).is_ok_and(|found| found == *key)
 }
 
-fn p256_accepts(key: &p256::ecdsa::VerifyingKey, digest: &[u8], signature: &[u8]) -> bool {
-    p256::ecdsa::Signature::from_slice(signature).is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok())
+/// By the library of the precompile for P-256 (EIP-7951), four times as fast as the one that reads the keys.
+fn p256_accepts(key: &p256::ecdsa::VerifyingKey, digest: &[u8; 32], signature: &[u8]) -> bool {
+    let point = key.to_encoded_point(false);
+    let Ok(digest) = digest::Digest::import_less_safe(digest, &digest::SHA256) else { return false };
+    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.as_bytes()).verify_digest(&digest, signature).is_ok()
 }
 
 fn ed25519_accepts(key: &ed25519_dalek::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {
