@@ -16,7 +16,7 @@ use std::{
 /// First pause after a failure or a lost connection.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause before a trusted peer is dialled again: a cluster that was split heals within it.
-const PAUSE_TRUSTED_MAX: Duration = Duration::from_secs(8);
+const PAUSE_TRUSTED_MAX: Duration = Duration::from_secs(4);
 /// Longest pause before another peer is dialled again.
 const PAUSE_MAX: Duration = Duration::from_secs(600);
 /// Failures in a row after which a learned peer is forgotten.

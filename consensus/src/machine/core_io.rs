@@ -144,20 +144,21 @@ impl Machine {
     }
 
     fn on_round(&mut self, round: u32, proposer: Address) {
-        self.count_missed_turns(round);
+        self.count_missed_turn(round);
         let Some(height) = &mut self.height else { return };
         height.repeated = 0;
         let (number, ours) = (height.number, proposer == self.address);
         self.notice(Notice::Round { height: number, round, proposer, ours });
     }
 
-    /// Counts turns before `round` whose proposer was not heard of.
-    pub(super) fn count_missed_turns(&mut self, round: u32) {
+    /// Counts the turn before `round` as missed, once, if its proposer was not heard of.
+    pub(super) fn count_missed_turn(&mut self, round: u32) {
         let Some(last) = round.checked_sub(1) else { return };
-        let Some(height) = &self.height else { return };
-        if height.is_replay || height.proposed.contains(&last) {
+        let Some(height) = &mut self.height else { return };
+        if height.is_replay || height.proposed.contains(&last) || height.missed >= Some(last) {
             return;
         }
+        height.missed = Some(last);
         let (number, proposer) = (height.number, height.core.proposer(last));
         let missed = self.missed.entry(proposer).or_default();
         *missed = missed.saturating_add(1);

@@ -28,7 +28,7 @@ impl Machine {
     }
 
     fn end_height(&mut self, certificate: CommitCertificate, body: Bytes) {
-        self.count_missed_turns(certificate.round);
+        self.count_missed_turn(certificate.round);
         let Some(height) = &mut self.height else { return };
         height.phase = Phase::Decided;
         let elapsed_ms = height.begun_ms.map_or(0, |begun_ms| self.now.monotonic_ms.saturating_sub(begun_ms));

@@ -61,6 +61,8 @@ pub(super) struct Height {
     pub(super) polkas: BTreeSet<B256>,
     /// Rounds whose proposer was heard of.
     pub(super) proposed: BTreeSet<u32>,
+    /// The last round whose turn was counted as missed.
+    pub(super) missed: Option<u32>,
     /// What its signers said, and may still say.
     pub(super) heard: Heard,
     /// What this node has signed: step, round, digest.
@@ -141,6 +143,7 @@ impl Machine {
             reproposed: BTreeSet::new(),
             polkas: BTreeSet::new(),
             proposed: BTreeSet::new(),
+            missed: None,
             heard: Heard::default(),
             own: BTreeSet::new(),
             own_proposal: None,

@@ -1,6 +1,7 @@
 //! How fast, and how quiet.
 use crate::cluster::{Cluster, Options};
 use pervade_consensus::{Notice, Step};
+use std::collections::BTreeSet;
 
 /// Times between neighbouring decisions from a height on, sorted.
 fn intervals_ms(cluster: &Cluster, from: u64) -> Vec<u64> {
@@ -98,16 +99,22 @@ fn a_proposer_with_a_wrong_clock_loses_its_turns_and_nothing_else() {
     }
 }
 
+fn missed_turn((node, notice): &(usize, Notice)) -> Option<(usize, u64, u32, u32)> {
+    match notice {
+        Notice::MissedTurn { height, round, in_a_row, .. } => Some((*node, *height, *round, *in_a_row)),
+        _ => None,
+    }
+}
+
 #[test]
 fn a_dead_proposer_is_reported_as_missing_its_turns() {
     let mut cluster = Cluster::new(Options::default());
     cluster.crash(0);
     cluster.run_for(10_000);
-    let missed = cluster.notices.iter().filter_map(|(_, notice)| match notice {
-        Notice::MissedTurn { in_a_row, .. } => Some(*in_a_row),
-        _ => None,
-    });
-    assert!(missed.max().unwrap() >= 2);
+    let missed: Vec<_> = cluster.notices.iter().filter_map(missed_turn).collect();
+    let told: BTreeSet<_> = missed.iter().map(|(node, height, round, _)| (node, height, round)).collect();
+    assert_eq!(told.len(), missed.len(), "each turn counts once on each node: {missed:?}");
+    assert!(missed.iter().any(|(.., in_a_row)| *in_a_row >= 2));
     let waits =
         cluster.notices.iter().filter(|(_, notice)| matches!(notice, Notice::Timeout { step: Step::Propose, .. }));
     assert!(waits.count() > 0);
