@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 use pervade_chainspec::ChainSpec;
 use pervade_node::{commands::verify::verify, remote::Remote};
 use pervade_tests::{
-    cluster::{LocalCluster, flips, hostile, kill_under_load, latency, members, one_dead, recovery, rejoin},
+    cluster::{LocalCluster, flips, hostile, kill_under_load, latency, members, one_dead, partition, recovery, rejoin},
     harness::{
         Change, DEV_CHAIN_ID, Fees, RunningNode, dev_account, parse_quantity, sign_call, sign_deploy, sign_transfer,
     },
@@ -263,6 +263,20 @@ async fn slow_killing_one_after_the_other_under_load_loses_nothing() {
     println!("{report}");
     assert_eq!(report.lost, 0);
     assert!(report.kills > 3 && report.blocks > 30, "{report}");
+}
+
+/// After a cut a network is back within this time of its quorum, whatever TCP and the dialling of peers wait for.
+const QUORUM_BACK_MAX: Duration = Duration::from_secs(10);
+
+/// Needs root, for network namespaces. The cut lasts long enough for connections to be given up.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_halves_that_were_cut_and_leaders_that_were_cut_off_are_soon_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = partition(folder.path(), Duration::from_secs(20)).await.unwrap();
+    println!("{report}");
+    assert!(report.halves_joined < QUORUM_BACK_MAX, "{report}");
+    assert!(report.three > 10, "{report}");
+    assert!(report.one_joined < QUORUM_BACK_MAX, "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
