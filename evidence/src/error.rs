@@ -26,23 +26,23 @@ pub enum EvidenceError {
         /// Why.
         reason: &'static str,
     },
-    /// A message that is no COSE_Sign1 as expected.
-    #[error("COSE_Sign1: {reason}")]
+    /// A message that is no COSE_Sign1 or COSE_Sign as expected.
+    #[error("COSE message: {reason}")]
     Message {
         /// Why.
         reason: &'static str,
     },
     /// The algorithm is not in the protected header.
-    #[error("COSE_Sign1: the algorithm must be in the protected header")]
+    #[error("COSE message: the algorithm must be in the protected header")]
     AlgorithmNotProtected,
     /// An algorithm other than ES256, ES256K and EdDSA over edwards25519.
-    #[error("COSE_Sign1: algorithm {label:?} is not supported")]
+    #[error("COSE message: algorithm {label:?} is not supported")]
     UnsupportedAlgorithm {
         /// Its number in IANA's registry; none if it is text.
         label: Option<i64>,
     },
     /// The payload is elsewhere.
-    #[error("COSE_Sign1: detached payloads are not supported")]
+    #[error("COSE message: detached payloads are not supported")]
     DetachedPayload,
     /// The signature does not belong to key and message.
     #[error("the signature does not fit key and message")]

@@ -1,5 +1,5 @@
 //! [`PublicKey`]: whose signature counts, and checks of it.
-use crate::{EvidenceError, Meter, Work, cbor, error::limit, limits::KEY_BYTES_MAX};
+use crate::{Algorithm, EvidenceError, Meter, Work, cbor, error::limit, limits::KEY_BYTES_MAX};
 use aws_lc_rs::{
     digest,
     signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey},
@@ -107,7 +107,9 @@ impl PublicKey {
             CoseKeyType::Assigned(iana::KeyType::OKP) => okp(&key)?,
             _ => return Err(EvidenceError::Key { reason: "key type is neither EC2 nor OKP" }),
         };
-        if key.alg.as_ref().is_some_and(|algorithm| crate::cose::key_type_of(algorithm) != Some(parsed.key_type())) {
+        if key.alg.as_ref().is_some_and(|algorithm| {
+            Algorithm::from_label(algorithm).ok().map(Algorithm::key_type) != Some(parsed.key_type())
+        }) {
             return Err(EvidenceError::Key { reason: "its algorithm does not fit its curve" });
         }
         Ok((parsed, key.key_id))

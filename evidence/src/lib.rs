@@ -4,7 +4,7 @@
 //!  PublicKey ◄── raw bytes of a key type, COSE_Key           signatures: secp256k1, P-256, Ed25519
 //!      ▲
 //!      │ verify
-//!  Sign1 ◄────── COSE_Sign1 (RFC 9052)                       protected algorithm, no unknown critical header
+//!  Sign1, Sign ◄ COSE_Sign1, COSE_Sign (RFC 9052)            protected algorithms, no unknown critical header
 //!      ▲      ◄─ verify_signed, verify_quorum                one of several keys, more than two thirds of them
 //!      │ payload
 //!  Claims ◄───── entity attestation token (RFC 9711)         against a Policy: issuer, nonce, age, debug, measurements
@@ -49,9 +49,11 @@ mod cose;
 mod dag_pb;
 mod error;
 mod file;
+mod headers;
 mod key;
 pub mod limits;
 mod policy;
+mod signature;
 mod signers;
 #[cfg(test)]
 mod tests;
@@ -60,11 +62,12 @@ mod work;
 pub use car::{CarBlock, CarReader, CarVersion};
 pub use claims::{Claims, DebugStatus};
 pub use content_id::{Codec, ContentId, HashFunction};
-pub use cose::{Algorithm, Sign1};
+pub use cose::{Sign, Sign1};
 pub use dag_pb::{Link, Node, NodeKind};
 pub use error::EvidenceError;
 pub use file::{read_file, verify_file};
 pub use key::{KeyType, PublicKey};
 pub use policy::{DebugPolicy, Policy};
+pub use signature::Algorithm;
 pub use signers::{verify_quorum, verify_signed};
 pub use work::{Exhausted, Meter, Tally, Work};

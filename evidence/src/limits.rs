@@ -1,7 +1,9 @@
 //! Limits of what is looked at. All nodes must have the same: each decides what is valid.
 
-/// A COSE_Sign1 message, bytes: the largest value of a database, so that evidence can be kept.
+/// A COSE message, bytes: the largest value of a database, so that evidence can be kept.
 pub const TOKEN_BYTES_MAX: usize = 24 * 1024;
+/// Signatures of a COSE_Sign message: a policy knows no more issuers. Each may cost a check with each of their keys.
+pub const SIGNATURES_MAX: usize = POLICY_ISSUERS_MAX;
 /// A COSE_Key, bytes: two coordinates, a key id and room for parameters that are not looked at.
 pub const KEY_BYTES_MAX: usize = 512;
 /// An attestation policy, bytes.

@@ -1,6 +1,7 @@
 //! [`Policy`]: which attestation tokens are believed.
 use crate::{
-    Claims, DebugStatus, EvidenceError, Meter, PublicKey, Sign1, Work, cbor,
+    Claims, DebugStatus, EvidenceError, Meter, PublicKey, Work, cbor,
+    cose::Message,
     error::limit,
     limits::{
         DIGEST_BYTES_MAX, POLICY_BYTES_MAX, POLICY_DEBUG_STATUSES_MAX, POLICY_ISSUERS_MAX, POLICY_MEASUREMENTS_MAX,
@@ -84,12 +85,13 @@ impl Policy {
         if policy.issuers.is_empty() { Err(wrong(ISSUERS, "no issuer")) } else { Ok(policy) }
     }
 
-    /// Holds a token against the policy: signed by an issuer, carrying `nonce`, good at `now_s` (Unix seconds of the
-    /// block), and saying what the policy asks. A token with a key id is checked with the keys of that id and those
+    /// Holds a token against the policy: signed by an issuer (by at least one of several
+    /// signers), carrying `nonce`, good at `now_s` (Unix seconds of the
+    /// block), and saying what the policy asks. A signature with a key id is checked with the keys of that id and those
     /// without one.
     ///
     /// # Errors
-    /// Everything that [`Sign1::parse`] and [`Claims::parse`] refuse; [`EvidenceError::Issuer`],
+    /// Everything that [`crate::Sign1::parse`], [`crate::Sign::parse`] and [`Claims::parse`] refuse; [`EvidenceError::Issuer`],
     /// [`EvidenceError::Nonce`], [`EvidenceError::Age`], [`EvidenceError::DebugStatus`], [`EvidenceError::Measurement`].
     pub fn verify(
         &self,
@@ -98,8 +100,11 @@ impl Policy {
         now_s: u64,
         meter: &mut dyn Meter,
     ) -> Result<Claims, EvidenceError> {
-        let message = Sign1::parse(token, meter)?;
-        self.check_issuer(&message, meter)?;
+        let message = Message::parse(token, meter)?;
+        message.verify_any(&self.issuers, meter).map_err(|error| match error {
+            EvidenceError::Signature => EvidenceError::Issuer,
+            other => other,
+        })?;
         let claims = Claims::parse(message.payload(), meter)?;
         if !claims.nonces.iter().any(|found| found == nonce) {
             return Err(EvidenceError::Nonce);
@@ -116,21 +121,6 @@ impl Policy {
             return Err(EvidenceError::Measurement);
         }
         Ok(claims)
-    }
-
-    fn check_issuer(&self, message: &Sign1, meter: &mut dyn Meter) -> Result<(), EvidenceError> {
-        let id = message.key_id();
-        for (key, key_id) in &self.issuers {
-            let may_be = id.is_empty() || key_id.is_empty() || id == key_id.as_slice();
-            if !may_be || key.key_type() != message.algorithm().key_type() {
-                continue;
-            }
-            match message.verify(key, &[], meter) {
-                Err(EvidenceError::Signature) => {}
-                decided => return decided,
-            }
-        }
-        Err(EvidenceError::Issuer)
     }
 
     fn check_time(&self, claims: &Claims, now_s: u64) -> Result<(), EvidenceError> {

@@ -1,13 +1,14 @@
 //! Signed tokens, keys, policies, identifiers and archives from outside.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
-use pervade_evidence::{CarReader, Claims, ContentId, Node, Policy, PublicKey, Sign1, Tally, read_file};
+use pervade_evidence::{CarReader, Claims, ContentId, Node, Policy, PublicKey, Sign, Sign1, Tally, read_file};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut tally = Tally::default();
     if let Ok(message) = Sign1::parse(bytes, &mut tally) {
         let _ = Claims::parse(message.payload(), &mut tally);
     }
+    let _ = Sign::parse(bytes, &mut tally);
     let _ = Claims::parse(bytes, &mut tally);
     let _ = Policy::parse(bytes, &mut tally);
     let _ = PublicKey::from_cose(bytes);

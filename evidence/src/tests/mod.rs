@@ -4,6 +4,7 @@ mod files;
 mod keys;
 mod policies;
 mod psa;
+mod several;
 mod signed;
 mod signers;
 

@@ -1,18 +1,12 @@
-//! The COSE working group's examples, as far as they are COSE_Sign1.
+//! The COSE working group's examples, as far as they are COSE_Sign1 and COSE_Sign.
 use super::{Verdict, expect};
-use pervade_evidence::{EvidenceError, KeyType, PublicKey, Sign1, Tally};
+use pervade_evidence::{EvidenceError, KeyType, PublicKey, Sign, Sign1, Tally};
 use serde_json::Value;
 use std::path::Path;
 
 const NOT_PROTECTED: &str = "algorithm outside of the protected header, which is refused";
 /// Forms of COSE messages that are not supported.
-const OTHERS: [(&str, &str); 5] = [
-    ("sign", "COSE_Sign: a list of signers"),
-    ("mac", MAC),
-    ("mac0", MAC),
-    ("encrypted", ENCRYPTION),
-    ("enveloped", ENCRYPTION),
-];
+const OTHERS: [(&str, &str); 4] = [("mac", MAC), ("mac0", MAC), ("encrypted", ENCRYPTION), ("enveloped", ENCRYPTION)];
 const MAC: &str = "message authentication code";
 const ENCRYPTION: &str = "encryption";
 const ALGORITHM: &str = "signature algorithm or curve that is not supported";
@@ -30,28 +24,64 @@ pub(super) fn run(file: &Path, content: &[u8]) -> Option<Vec<(String, Result<(),
 fn check(test: &Value) -> Result<(), Verdict> {
     let input = &test["input"];
     let valid = test["fail"] != true && input["fail"] != true;
-    let Some(signed) = input.get("sign0") else {
+    let message = hex::decode(test["output"]["cbor"].as_str().unwrap_or_default())?;
+    let result = if let Some(signed) = input.get("sign0") {
+        check_one(&message, signed)?
+    } else if let Some(signed) = input.get("sign") {
+        check_several(&message, signed)?
+    } else {
         let other = OTHERS.iter().find(|(form, _)| input.get(form).is_some());
         return Err(other.map_or_else(
             || Verdict::Failed("a message of no form that COSE has".into()),
             |(_, category)| Verdict::Skipped(category),
         ));
     };
-    let message = hex::decode(test["output"]["cbor"].as_str().unwrap_or_default())?;
-    let Some((key_type, raw)) = key(&signed["key"]) else { return Err(Verdict::Skipped(ALGORITHM)) };
-    let key = PublicKey::from_raw(key_type, &raw)?;
-    let external = hex::decode(signed["external"].as_str().unwrap_or_default())?;
-    let mut tally = Tally::default();
-    let result = Sign1::parse(&message, &mut tally).and_then(|message| {
-        message.verify(&key, &external, &mut tally)?;
-        Ok(message.payload().to_vec())
-    });
     match result {
         Err(EvidenceError::UnsupportedAlgorithm { .. }) if valid => Err(Verdict::Skipped(ALGORITHM)),
         Err(EvidenceError::AlgorithmNotProtected) if valid => Err(Verdict::Skipped(NOT_PROTECTED)),
         Ok(payload) if valid && payload != plaintext(input)? => Err(Verdict::Failed("another payload".into())),
         result => expect(valid, result),
     }
+}
+
+/// The payload that the signer signed.
+fn check_one(message: &[u8], signer: &Value) -> Result<Result<Vec<u8>, EvidenceError>, Verdict> {
+    let key = public_key(signer)?.ok_or(Verdict::Skipped(ALGORITHM))?;
+    let external = external(signer)?;
+    let mut tally = Tally::default();
+    Ok(Sign1::parse(message, &mut tally).and_then(|message| {
+        message.verify(&key, &external, &mut tally)?;
+        Ok(message.payload().to_vec())
+    }))
+}
+
+/// The payload that all signers signed whose keys are of a kind that is supported.
+fn check_several(message: &[u8], signed: &Value) -> Result<Result<Vec<u8>, EvidenceError>, Verdict> {
+    let mut signers = Vec::new();
+    for signer in signed["signers"].as_array().into_iter().flatten() {
+        if let Some(key) = public_key(signer)? {
+            signers.push((key, external(signer)?));
+        }
+    }
+    if signers.is_empty() {
+        return Err(Verdict::Skipped(ALGORITHM));
+    }
+    let mut tally = Tally::default();
+    Ok(Sign::parse(message, &mut tally).and_then(|message| {
+        for (key, external) in &signers {
+            message.verify(key, external, &mut tally)?;
+        }
+        Ok(message.payload().to_vec())
+    }))
+}
+
+fn external(signer: &Value) -> Result<Vec<u8>, Verdict> {
+    Ok(hex::decode(signer["external"].as_str().unwrap_or_default())?)
+}
+
+fn public_key(signer: &Value) -> Result<Option<PublicKey>, Verdict> {
+    let known = key(&signer["key"]).map(|(key_type, raw)| PublicKey::from_raw(key_type, &raw));
+    Ok(known.transpose()?)
 }
 
 fn plaintext(input: &Value) -> Result<Vec<u8>, Verdict> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files --> suite by the nearest folder's name --> wycheproof: signature checks
-//!                                                  cose:       COSE_Sign1
+//!                                                  cose:       COSE_Sign1, COSE_Sign
 //!                                                  eat:        claims of attestation tokens
 //!                                                  car, ipfs:  archives, blocks and files
 //!                                                  wot-td:     Thing Descriptions
