@@ -20,7 +20,7 @@ abstract contract DatabaseClient {
 
     error NotUpgrader(address caller);
     error AlreadyHandedOver(address successor);
-    error NotAdmin(bytes32 database);
+    error InvalidSuccessor(address next);
 
     /// @param inherited database of the version before, which must call `handOver` before this one writes; 0 opens a new one
     /// @param upgrader_ who may call `handOver` here
@@ -29,10 +29,12 @@ abstract contract DatabaseClient {
         database = inherited == 0 ? DATABASE.open("DatabaseClient") : inherited;
     }
 
-    /// @notice Makes `next` the database's admin and gives up every right of this contract: it can write no more.
+    /// @notice Makes `next` the database's admin and gives up every right of this contract: it can write no more. It
+    /// cannot be undone here: `next` decides from now on who writes.
     function handOver(address next) external {
         if (msg.sender != upgrader) revert NotUpgrader(msg.sender);
         if (successor != address(0)) revert AlreadyHandedOver(successor);
+        if (next == address(0) || next == address(this)) revert InvalidSuccessor(next);
         successor = next;
         DATABASE.setRole(database, next, IContractDatabase.Role.Admin);
         DATABASE.setRole(database, address(this), IContractDatabase.Role.None);

@@ -67,7 +67,7 @@ interface IContractDatabase {
     function fetchContent(bytes calldata cid, uint64 offset, uint32 length, IThings.Request calldata request) external payable returns (uint256 requestId);
     /// @param blocks those on the way to the bytes, depth first; raw or UnixFS in dag-pb
     function verifyContent(bytes calldata cid, uint64 offset, uint32 length, bytes[] calldata blocks) external view returns (bytes memory data);
-    /// @param evidence entity attestation token (RFC 9711) in COSE_Sign1
+    /// @param evidence entity attestation token (RFC 9711) in COSE_Sign1 or COSE_Sign
     /// @return claims CBOR, as signed
     function verifyEvidence(bytes calldata policy, bytes32 nonce, bytes calldata evidence) external view returns (bytes memory claims);
 }

@@ -227,6 +227,9 @@ await step('upgrade: the second version has the data, the first one is shut out'
   await (await first.record(sensor, 1000n, -5n)).wait();
   const second = await world.deploy('examples/MyContractDBV2.sol', [await first.database()]);
   await assert.rejects(second.record(sensor, 2000n, 1n), refuses('NotAuthorized'));
+  for (const nobody of ['0x' + '00'.repeat(20), await first.getAddress()]) {
+    await assert.rejects(first.handOver(nobody), refuses('InvalidSuccessor'));
+  }
   await (await first.handOver(await second.getAddress())).wait();
   assert.deepEqual([...(await second.latest(sensor))], [1000n, -5n]);
   assert.equal((await second.sensorOf(sensor)).place, 'cellar');

@@ -1,15 +1,17 @@
 //! Public keys and raw signatures.
 use super::{Signer, encode};
 use crate::{EvidenceError, Exhausted, KeyType, Meter, PublicKey, Tally, Work, limits::KEY_BYTES_MAX};
+use alloy_primitives::{U256, hex};
 use coset::cbor::Value;
+use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 
 /// Order of secp256k1 (SEC 2, 2.4.1).
-const ORDER: [u8; 32] = alloy_primitives::hex!("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
+const ORDER: [u8; 32] = hex!("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
 
 /// The same signature with the other `s`.
 fn other_half(signature: &[u8]) -> Vec<u8> {
-    let order = alloy_primitives::U256::from_be_bytes(ORDER);
-    let s = alloy_primitives::U256::from_be_slice(&signature[32..64]);
+    let order = U256::from_be_bytes(ORDER);
+    let s = U256::from_be_slice(&signature[32..64]);
     [&signature[..32], &(order - s).to_be_bytes::<32>()].concat()
 }
 
@@ -46,7 +48,7 @@ fn keys_that_are_weak_or_not_canonical_are_refused() {
         not_canonical[0] = low;
         refused(not_canonical);
     }
-    refused(alloy_primitives::hex!("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"));
+    refused(hex!("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"));
     assert!(PublicKey::from_raw(KeyType::Secp256k1, &[0x11; 64]).is_err(), "not on the curve");
     assert!(PublicKey::from_raw(KeyType::P256, &[0; 64]).is_err(), "not on the curve");
 }
@@ -146,4 +148,69 @@ fn work_is_asked_for_before_it_is_done() {
         assert_eq!(result, Err(EvidenceError::Exhausted(Exhausted)));
         assert_eq!(broke.0, [Work::Signature(signer.key_type())]);
     }
+}
+
+/// Order of P-256 (SP 800-186, 3.2.1.3).
+const P256_ORDER: [u8; 32] = hex!("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+/// Prime of its field.
+const P256_FIELD: [u8; 32] = hex!("ffffffff00000001000000000000000000000000ffffffffffffffffffffffff");
+
+/// What the library says that reads the keys.
+fn other_library_accepts(key: &p256::ecdsa::VerifyingKey, digest: &[u8; 32], signature: &[u8]) -> bool {
+    let signature = p256::ecdsa::Signature::from_slice(signature);
+    signature.is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok())
+}
+
+#[test]
+fn two_libraries_agree_on_p256_at_the_edges() {
+    let Signer::P256(secret) = Signer::new(KeyType::P256, 7) else { panic!("P-256") };
+    let key = Signer::new(KeyType::P256, 7).key();
+    let agree = |digest: &[u8; 32], signature: &[u8]| {
+        let ours = key.verify_digest(digest, signature, &mut Tally::default()).is_ok();
+        assert_eq!(ours, other_library_accepts(secret.verifying_key(), digest, signature), "{digest:?} {signature:?}");
+        ours
+    };
+    let order = U256::from_be_bytes(P256_ORDER);
+    let near = [U256::ZERO, U256::from(1), order - U256::from(1), order, order + U256::from(1), U256::MAX];
+    let digests = [U256::ZERO, U256::from(1), order - U256::from(1), order, U256::MAX].map(|n| n.to_be_bytes::<32>());
+    for digest in &digests {
+        let signature: p256::ecdsa::Signature = secret.sign_prehash(digest).unwrap();
+        let signature = signature.to_vec();
+        assert!(agree(digest, &signature));
+        let (r, s) = signature.split_at(32);
+        let other_half = (order - U256::from_be_slice(s)).to_be_bytes::<32>();
+        assert!(agree(digest, &[r, &other_half].concat()), "both halves of s are taken");
+        for edge in near.map(|edge| edge.to_be_bytes::<32>()) {
+            assert!(!agree(digest, &[&edge[..], s].concat()));
+            assert!(!agree(digest, &[r, &edge[..]].concat()));
+            for second in near.map(|edge| edge.to_be_bytes::<32>()) {
+                agree(digest, &[edge, second].concat());
+            }
+        }
+        let unreduced = U256::from_be_slice(s).checked_add(order);
+        assert!(unreduced.is_none_or(|s| !agree(digest, &[r, &s.to_be_bytes::<32>()].concat())));
+        for length in [0, 32, 63] {
+            assert!(!agree(digest, &signature[..length]));
+        }
+        assert!(!agree(digest, &[&signature[..], &[0]].concat()));
+    }
+}
+
+#[test]
+fn points_of_p256_that_are_none_are_refused() {
+    let raw = Signer::new(KeyType::P256, 7).raw_key();
+    let refused = |bytes: &[u8]| assert!(PublicKey::from_raw(KeyType::P256, bytes).is_err(), "{bytes:?}");
+    refused(&[0]);
+    refused(&[0; 33]);
+    refused(&[0; 64]);
+    refused(&[&[4u8][..], &[0; 64]].concat());
+    refused(&[&[4], &P256_FIELD[..], &raw[33..]].concat());
+    refused(&[&raw[..33], &P256_FIELD[..]].concat());
+    refused(&[&[2], &P256_FIELD[..]].concat());
+    refused(&[&[6], &raw[1..]].concat());
+    // x = 5 has a point, and so has what is the same but for a multiple of the field's prime.
+    let small = U256::from(5).to_be_bytes::<32>();
+    let large = (U256::from(5) + U256::from_be_bytes(P256_FIELD)).to_be_bytes::<32>();
+    assert!(PublicKey::from_raw(KeyType::P256, &[&[2], &small[..]].concat()).is_ok());
+    refused(&[&[2], &large[..]].concat());
 }

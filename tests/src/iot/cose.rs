@@ -60,7 +60,8 @@ fn check_several(message: &[u8], signed: &Value) -> Result<Result<Vec<u8>, Evide
     let mut signers = Vec::new();
     for signer in signed["signers"].as_array().into_iter().flatten() {
         if let Some(key) = public_key(signer)? {
-            signers.push((key, external(signer)?));
+            let holder = if signer.get("external").is_some() { signer } else { signed };
+            signers.push((key, external(holder)?));
         }
     }
     if signers.is_empty() {

@@ -38,10 +38,10 @@ enum Form {
 
 impl Form {
     fn of(group: &Value) -> Option<Self> {
-        let curve = match group["publicKey"]["curve"].as_str()? {
+        let curve = match key_of(group)["curve"].as_str()? {
             "edwards25519" => return (group["type"] == "EddsaVerify").then_some(Self::EdDsa),
-            "secp256k1" => KeyType::Secp256k1,
-            "secp256r1" => KeyType::P256,
+            "secp256k1" | "P-256K" => KeyType::Secp256k1,
+            "secp256r1" | "P-256" => KeyType::P256,
             _ => return None,
         };
         match group["type"].as_str()? {
@@ -60,7 +60,7 @@ impl Form {
             Self::EdDsa => KeyType::Ed25519,
         };
         let field = if self == Self::EdDsa { "pk" } else { "uncompressed" };
-        let key = PublicKey::from_raw(key_type, &hex_of(&group["publicKey"][field]))?;
+        let key = PublicKey::from_raw(key_type, &hex_of(&key_of(group)[field]))?;
         let halves = match self {
             Self::Der(_) | Self::Bitcoin => der_halves(signature).ok_or(EvidenceError::Signature)?.to_vec(),
             Self::Halves(_) | Self::EdDsa => signature.to_vec(),
@@ -80,6 +80,11 @@ fn check(form: Form, group: &Value, test: &Value) -> Result<(), Verdict> {
         Some(expected) => expect(expected == "valid", result),
         None => Err(Verdict::Failed("the test has no result".into())),
     }
+}
+
+/// A group's key, which had another name in the first version of the format.
+fn key_of(group: &Value) -> &Value {
+    group.get("publicKey").unwrap_or(&group["key"])
 }
 
 fn hex_of(value: &Value) -> Vec<u8> {
