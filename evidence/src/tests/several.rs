@@ -257,3 +257,15 @@ fn every_check_of_a_signer_is_paid_for_before_it_is_done() {
     assert!(policy.verify(&token, &NONCE, 0, &mut Purse(4)).is_ok());
     assert_eq!(policy.verify(&token, &NONCE, 0, &mut Purse(3)), Err(EvidenceError::Exhausted(crate::Exhausted)));
 }
+
+#[test]
+fn a_key_id_that_is_no_bytes_is_no_hint() {
+    let signer = Signer::new(KeyType::P256, 7);
+    let mut message = coset::AsCborValue::to_cbor_value(signer.message(b"content")).unwrap();
+    for id in [Value::Text("somebody".into()), Value::Bytes(Vec::new()), Value::Null] {
+        message.as_array_mut().unwrap()[1] = Value::Map(vec![(Value::from(4), id)]);
+        let message = Sign1::parse(&encode(&message), &mut Tally::default()).unwrap();
+        assert_eq!(message.key_id(), b"");
+        assert_eq!(message.verify(&signer.key(), &[], &mut Tally::default()), Ok(()));
+    }
+}
