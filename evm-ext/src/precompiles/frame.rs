@@ -84,11 +84,12 @@ impl<'a> Frame<'a> {
         &self.call
     }
 
-    /// The function asked for.
+    /// The function asked for. Charges the call, whatever comes of it.
     ///
     /// # Errors
-    /// Fewer than four bytes of calldata.
-    pub fn selector(&self) -> Result<[u8; 4], PrecompileError> {
+    /// Fewer than four bytes of calldata; no gas for a call.
+    pub fn selector(&mut self) -> Result<[u8; 4], PrecompileError> {
+        self.charge(prices::CALL_GAS)?;
         let selector = self.call.input.first_chunk::<4>().copied();
         selector.ok_or_else(|| PrecompileError::reason("calldata has no function selector"))
     }

@@ -1,6 +1,9 @@
 //! Gas by kind of work. Slots, logs and accounts cost what the EVM's instructions charge; this is the rest.
 use super::{Frame, PrecompileError};
 
+/// A call, whatever comes of it: finding the function, decoding, encoding, and the bookkeeping of the journal, two
+/// microseconds that no other price pays for. Three times a warm account (EIP-2929).
+pub const CALL_GAS: u64 = 300;
 /// Decoding or encoding a word of ABI data: a copy and a check, twice what `CALLDATACOPY` takes.
 pub const ABI_WORD_GAS: u64 = 6;
 /// Keccak-256, before the words (Yellow Paper, G_keccak256).

@@ -2,6 +2,7 @@
 use super::{
     Access, Frame, Precompile, PrecompileError,
     harness::{Failure, Harness, forwarder},
+    prices,
 };
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_sol_types::{SolCall, sol};
@@ -90,6 +91,21 @@ fn writing_takes_a_plain_call_and_reading_takes_any() {
         let answer = harness.transact(ALICE, CONTRACT, U256::ZERO, read.clone().into()).unwrap();
         let expected: &[u8] = if refusal.is_none() { b"value" } else { &[0; 5] };
         assert_eq!(getCall::abi_decode_returns(&answer).unwrap()[..], *expected, "{instruction:#x}");
+    }
+}
+
+#[test]
+fn every_call_costs_its_base_price_whatever_comes_of_it() {
+    // 16 gas a byte of calldata (EIP-2028); the floor of EIP-7623 is below that and the call.
+    for (input, data_gas) in [(vec![], 0), (vec![1, 2, 3, 4], 64)] {
+        let mut harness = harness(&[]);
+        let enough = 21_000 + data_gas + prices::CALL_GAS;
+        harness.gas_limit = enough;
+        harness.transact(ALICE, PROBE, U256::ZERO, input.clone().into()).unwrap_err().reason();
+        assert_eq!(harness.gas_used, enough, "{input:?}");
+        harness.gas_limit = enough - 1;
+        let failure = harness.transact(ALICE, PROBE, U256::ZERO, input.clone().into());
+        assert_eq!(failure, Err(Failure::Halt), "{input:?}");
     }
 }
 
