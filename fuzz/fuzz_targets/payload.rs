@@ -1,7 +1,9 @@
 //! Payloads of devices: the parsers end, and what they read is read the same after it was written.
 #![no_main]
 use libfuzzer_sys::fuzz_target;
-use pervade_semantics::{cbor, epcis, json, jsonpath::Query, limits::DEPTH_MAX, number::Decimal, senml, ucum::Unit};
+use pervade_semantics::{
+    cbor, epcis, json, jsonpath::Query, limits::DEPTH_MAX, number::Decimal, senml, ucum::Unit, Counter,
+};
 
 /// Any time.
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -15,8 +17,8 @@ fuzz_target!(|bytes: &[u8]| {
         let again = cbor::parse(&written, DEPTH_MAX).expect("written by us");
         assert_eq!(cbor::write(&again), written);
     }
-    let _ = senml::parse_json(bytes, NOW_MS);
-    let _ = senml::parse_cbor(bytes, NOW_MS);
+    let _ = senml::parse_json(bytes, NOW_MS, &mut Counter::default());
+    let _ = senml::parse_cbor(bytes, NOW_MS, &mut Counter::default());
     let _ = epcis::parse(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = Decimal::parse(text);

@@ -71,8 +71,18 @@ impl<'a> Work<'a> {
 
     /// Arithmetic on numbers of so many bits.
     pub(crate) fn number(&mut self, bits: u64) -> Result<(), Error> {
-        let words = bits.div_ceil(64);
-        let product = words.saturating_mul(words).saturating_mul(prices::NUMBER_WORDS);
-        self.meter.spend(prices::NUMBER.saturating_add(product))
+        number(self.meter, bits)
     }
+
+    /// Whoever pays, for work that has no steps.
+    pub(crate) fn meter(&mut self) -> &mut dyn Meter {
+        self.meter
+    }
+}
+
+/// Announces arithmetic on numbers of so many bits.
+pub(crate) fn number(meter: &mut dyn Meter, bits: u64) -> Result<(), Error> {
+    let words = bits.div_ceil(64);
+    let product = words.saturating_mul(words).saturating_mul(prices::NUMBER_WORDS);
+    meter.spend(prices::NUMBER.saturating_add(product))
 }

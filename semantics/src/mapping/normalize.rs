@@ -50,8 +50,8 @@ pub(crate) fn normalize(
     match mapping.format {
         Format::Json => run.tree(&json::parse(payload, DEPTH_MAX)?, &defaults, work)?,
         Format::Cbor => run.tree(&cbor::parse(payload, DEPTH_MAX)?, &defaults, work)?,
-        Format::SenmlJson => run.senml(&senml::parse_json(payload, now_ms)?, &defaults, work)?,
-        Format::SenmlCbor => run.senml(&senml::parse_cbor(payload, now_ms)?, &defaults, work)?,
+        Format::SenmlJson => run.senml(&senml::parse_json(payload, now_ms, work.meter())?, &defaults, work)?,
+        Format::SenmlCbor => run.senml(&senml::parse_cbor(payload, now_ms, work.meter())?, &defaults, work)?,
         Format::Epcis => {
             for event in epcis::parse(payload)? {
                 work.step()?;

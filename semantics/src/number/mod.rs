@@ -34,5 +34,8 @@ pub(crate) fn divided_by_power_of_two(number: BigInt, power: u32) -> Option<Resu
 
 /// 10 to the power of `exponent`.
 pub(crate) fn power_of_ten(exponent: u32) -> BigInt {
-    BigInt::from(10).pow(exponent)
+    match usize::try_from(exponent).ok().and_then(|exponent| POWERS_OF_FIVE.get(exponent)) {
+        Some(five) => five << exponent,
+        None => BigInt::from(10).pow(exponent),
+    }
 }

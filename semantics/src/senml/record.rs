@@ -3,6 +3,7 @@ use crate::{
     base64,
     error::Error,
     json::Value,
+    meter::{self, Meter},
     number::{Decimal, Rational, Rounding},
 };
 use std::collections::BTreeMap;
@@ -78,18 +79,19 @@ struct Base {
     version: Option<i64>,
 }
 
-/// Resolves a pack that was read from JSON or CBOR.
+/// Resolves a pack that was read from JSON or CBOR. `meter` hears of each sum before it is made.
 ///
 /// # Errors
+/// [`Error::OutOfWork`];
 /// [`Error::MalformedPayload`] with the position of the record in the pack: fields of wrong kinds, names outside the RFC's
 /// characters, more than one value, versions above 10 or different ones, a field that must be understood and is not.
-pub fn resolve(pack: &Value, now_ms: u64) -> Result<Vec<Record>, Error> {
+pub fn resolve(pack: &Value, now_ms: u64, meter: &mut dyn Meter) -> Result<Vec<Record>, Error> {
     let records = pack.as_array().ok_or(Error::payload(0, "a pack is an array"))?;
     let mut base = Base::default();
     let mut resolved = Vec::new();
     for (position, record) in records.iter().enumerate() {
         let fields = record.as_object().ok_or(Error::payload(position, "a record is an object"))?;
-        resolved.extend(one(fields, &mut base, now_ms).map_err(|reason| reason.at(position))?);
+        resolved.extend(one(fields, &mut base, now_ms, meter).map_err(|reason| reason.at(position))?);
     }
     Ok(resolved)
 }
@@ -115,7 +117,12 @@ impl From<Error> for Refused {
     }
 }
 
-fn one(fields: &BTreeMap<String, Value>, base: &mut Base, now_ms: u64) -> Result<Option<Record>, Refused> {
+fn one(
+    fields: &BTreeMap<String, Value>,
+    base: &mut Base,
+    now_ms: u64,
+    meter: &mut dyn Meter,
+) -> Result<Option<Record>, Refused> {
     let mut known = BTreeMap::new();
     let mut other = BTreeMap::new();
     for (name, value) in fields {
@@ -133,12 +140,12 @@ fn one(fields: &BTreeMap<String, Value>, base: &mut Base, now_ms: u64) -> Result
         }
     }
     take_base(&known, base)?;
-    let value = measurement(&known, base)?;
+    let value = measurement(&known, base, meter)?;
     let sum = match (number(&known, "s")?, &base.sum) {
         (None, None) => None,
         // A base sum alone is a sum, where there is a record to carry it.
         (None, Some(_)) if value.is_none() && !known.contains_key("n") => None,
-        (sum, base) => Some(sum_of(sum, base.clone())?),
+        (sum, base) => Some(sum_of(sum, base.clone(), meter)?),
     };
     if value.is_none() && sum.is_none() {
         return match known.keys().all(|name| name.starts_with('b')) {
@@ -148,7 +155,7 @@ fn one(fields: &BTreeMap<String, Value>, base: &mut Base, now_ms: u64) -> Result
     }
     let name = format!("{}{}", base.name, text(&known, "n")?.unwrap_or_default());
     check_name(&name)?;
-    let time = time(sum_of(number(&known, "t")?, base.time.clone())?, now_ms)?;
+    let time = time(sum_of(number(&known, "t")?, base.time.clone(), meter)?, now_ms, meter)?;
     Ok(Some(Record {
         name,
         unit: text(&known, "u")?.map(str::to_owned).or_else(|| base.unit.clone()),
@@ -184,10 +191,14 @@ fn take_base(known: &BTreeMap<&str, &Value>, base: &mut Base) -> Result<(), Refu
     Ok(())
 }
 
-fn measurement(known: &BTreeMap<&str, &Value>, base: &Base) -> Result<Option<Measurement>, Refused> {
+fn measurement(
+    known: &BTreeMap<&str, &Value>,
+    base: &Base,
+    meter: &mut dyn Meter,
+) -> Result<Option<Measurement>, Refused> {
     let mut found = Vec::new();
     if let Some(value) = number(known, "v")? {
-        found.push(Measurement::Number(sum_of(Some(value), base.value.clone())?));
+        found.push(Measurement::Number(sum_of(Some(value), base.value.clone(), meter)?));
     }
     if let Some(value) = text(known, "vs")? {
         found.push(Measurement::Text(value.to_owned()));
@@ -224,15 +235,19 @@ fn text<'a>(known: &BTreeMap<&str, &'a Value>, field: &str) -> Result<Option<&'a
     }
 }
 
-fn sum_of(left: Option<Decimal>, right: Option<Decimal>) -> Result<Decimal, Error> {
+fn sum_of(left: Option<Decimal>, right: Option<Decimal>, meter: &mut dyn Meter) -> Result<Decimal, Error> {
     match (left, right) {
-        (Some(left), Some(right)) => left.add(&right),
+        (Some(left), Some(right)) => {
+            meter::number(meter, left.bits().max(right.bits()))?;
+            left.add(&right)
+        }
         (Some(one), None) | (None, Some(one)) => Ok(one),
         (None, None) => Ok(Decimal::from(0)),
     }
 }
 
-fn time(time: Decimal, now_ms: u64) -> Result<Decimal, Error> {
+fn time(time: Decimal, now_ms: u64, meter: &mut dyn Meter) -> Result<Decimal, Error> {
+    meter::number(meter, time.bits())?;
     if time.bits() > TIME_BITS_MAX {
         return Err(Error::payload(0, "a time of too many digits"));
     }
@@ -268,12 +283,16 @@ pub(crate) fn to_milliseconds(value: &Rational) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::senml::{parse_cbor, parse_json};
+    use crate::{
+        meter::Counter,
+        senml::{parse_cbor, parse_json},
+    };
 
     const NOW: u64 = 1_500_000_000_000;
 
     fn read(text: &str) -> Vec<String> {
-        let records = parse_json(text.as_bytes(), NOW).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let records =
+            parse_json(text.as_bytes(), NOW, &mut Counter::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
         let shown = |record: &Record| {
             let unit = record.unit.as_deref().unwrap_or("-");
             format!("{} {unit} {} {:?}", record.name, record.time, record.value.as_ref().or(None))
@@ -286,6 +305,7 @@ mod tests {
         let records = parse_json(
             br#"[{"bn":"d:","bt":1320078429,"bu":"V","bv":100,"n":"a","v":1.5},{"n":"b","v":2,"u":"A","t":-0.5},{"bn":"e:","n":"c","vb":true}]"#,
             NOW,
+            &mut Counter::default(),
         )
         .unwrap();
         let names: Vec<_> = records.iter().map(|record| (record.name.as_str(), record.unit.as_deref())).collect();
@@ -297,10 +317,27 @@ mod tests {
 
     #[test]
     fn small_times_are_relative_to_now() {
-        let records =
-            parse_json(br#"[{"n":"a","v":1},{"n":"a","v":1,"t":-10},{"n":"a","v":1,"t":268435456}]"#, NOW).unwrap();
+        let records = parse_json(
+            br#"[{"n":"a","v":1},{"n":"a","v":1,"t":-10},{"n":"a","v":1,"t":268435456}]"#,
+            NOW,
+            &mut Counter::default(),
+        )
+        .unwrap();
         let times: Vec<_> = records.iter().map(|record| record.time_ms).collect();
         assert_eq!(times, [NOW, NOW - 10_000, 268_435_456_000]);
+    }
+
+    #[test]
+    fn sums_cost_what_the_distance_of_their_exponents_does() {
+        let work = |base: &str| {
+            let mut counter = Counter::default();
+            let pack = format!(r#"[{{"bv":{base},"n":"a","v":1}}]"#);
+            parse_json(pack.as_bytes(), NOW, &mut counter).unwrap();
+            counter.work
+        };
+        let near = work("100");
+        assert!((300..1_000).contains(&near), "{near}");
+        assert!(work("1e1000") > 10 * near);
     }
 
     #[test]
@@ -312,7 +349,7 @@ mod tests {
     #[test]
     fn cbor_labels_are_the_same_fields() {
         let bytes = hex::decode("81a3216264 3a006161 02f93e00".replace(' ', "")).unwrap();
-        let records = parse_cbor(&bytes, NOW).unwrap();
+        let records = parse_cbor(&bytes, NOW, &mut Counter::default()).unwrap();
         assert_eq!((records[0].name.as_str(), records[0].time_ms), ("d:a", NOW));
         assert_eq!(records[0].value, Some(Measurement::Number(Decimal::parse("1.5").unwrap())));
     }
@@ -332,7 +369,7 @@ mod tests {
             r#"[]"#,
         ] {
             let text = format!(r#"[{{"n":"ok","v":1}},{record}]"#);
-            let error = parse_json(text.as_bytes(), NOW).unwrap_err();
+            let error = parse_json(text.as_bytes(), NOW, &mut Counter::default()).unwrap_err();
             assert!(matches!(error, Error::MalformedPayload { offset: 1, .. }), "{record}: {error}");
         }
     }

@@ -3,7 +3,10 @@
 //! `exN.*.resolved.json` is what every other `exN.*` pack resolves to. A pack without such a companion must resolve; a
 //! resolved pack must be a pack that resolves to itself. SenML in XML and EXI are formats of their own, which are not read.
 use super::Verdict;
-use pervade_semantics::senml::{self, Measurement, Record};
+use pervade_semantics::{
+    Counter, Meter,
+    senml::{self, Measurement, Record},
+};
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -20,10 +23,10 @@ pub(super) fn run(file: &Path, content: &[u8]) -> Option<Vec<(String, Result<(),
     Some(vec![(String::new(), result)])
 }
 
-type Parse = fn(&[u8], u64) -> Result<Vec<Record>, pervade_semantics::Error>;
+type Parse = fn(&[u8], u64, &mut dyn Meter) -> Result<Vec<Record>, pervade_semantics::Error>;
 
 fn check(file: &Path, content: &[u8], parse: Parse) -> Result<(), Verdict> {
-    let found = parse(content, NOW_MS)?;
+    let found = parse(content, NOW_MS, &mut Counter::default())?;
     let expected = match companion(file) {
         Some(expected) => expected,
         None => return Ok(()),
@@ -37,7 +40,7 @@ fn check(file: &Path, content: &[u8], parse: Parse) -> Result<(), Verdict> {
         (Some(expected), Some(found)) => (expected, seconds(found)),
         _ => (0.0, 0.0),
     };
-    let absolute = parse(content, NOW_MS + 1_000)?.first().map(seconds) == Some(now);
+    let absolute = parse(content, NOW_MS + 1_000, &mut Counter::default())?.first().map(seconds) == Some(now);
     let shift = if absolute { 0.0 } else { first - now };
     if found.len() != expected.len() {
         return Err(Verdict::Failed(format!("{} records, not {}", found.len(), expected.len())));
