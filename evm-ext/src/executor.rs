@@ -25,7 +25,7 @@ use alloy_eips::{
 };
 use alloy_evm::FromRecoveredTx;
 use alloy_hardforks::{EthereumHardfork, EthereumHardforks};
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, Log};
 use pervade_chainspec::{
     BlockForks, ChainSpec, PermissionRule,
     params::{GOVERNANCE_ADDRESS, SYSTEM_ACCOUNT, SYSTEM_GAS_MIN, THINGS_ADDRESS},
@@ -95,8 +95,8 @@ pub enum TransactionError {
 }
 
 /// See the module.
-pub struct BlockExecutor<'a, R: StateReader> {
-    evm: PervadeEvm<R>,
+pub struct BlockExecutor<'a, R: StateReader, I = ()> {
+    evm: PervadeEvm<R, I>,
     spec: &'a ChainSpec,
     forks: BlockForks<'a>,
     spec_id: SpecId,
@@ -115,11 +115,20 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
     ///
     /// # Errors
     /// The state cannot be read.
-    pub fn new(
+    pub fn new(spec: &'a ChainSpec, header: &Header, merged: bool, state: BlockState<R>) -> Result<Self, StateError> {
+        Self::with_inspector(spec, header, merged, state, (), Control::default())
+    }
+}
+
+impl<'a, R: StateReader, I> BlockExecutor<'a, R, I> {
+    /// As [`BlockExecutor::new`], with an inspector of what is run under it, and with what may end it.
+    pub(crate) fn with_inspector(
         spec: &'a ChainSpec,
         header: &Header,
         merged: bool,
         mut state: BlockState<R>,
+        inspector: I,
+        control: Control,
     ) -> Result<Self, StateError> {
         let forks = spec.forks_at(header.number, header.timestamp, merged);
         let environment = environment(spec.chain_id(), &forks, header);
@@ -127,7 +136,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         let precompiles = Precompiles::new(spec_id, PrecompileSet::active(spec, &forks, &mut state)?);
         let settings = chain_settings_in(spec, &mut state, header.number)?;
         let system_gas = settings.map_or(0, |settings| settings.system_gas().max(SYSTEM_GAS_MIN).min(header.gas_limit));
-        let evm = build(state, environment, precompiles, (), Control::default());
+        let evm = build(state, environment, precompiles, inspector, control);
         Ok(Self {
             evm,
             spec,
@@ -228,7 +237,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         let state = self.evm.finalize();
         match result {
             Ok(result) => {
-                self.include(transaction, result, state);
+                self.include_result(transaction, result, state);
                 Ok(())
             }
             Err(error) => Err(self.transaction_error(error)),
@@ -258,7 +267,7 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
             Ok(output) => output,
             Err(error) => return Err(self.transaction_error(error)),
         };
-        self.include(transaction, output.result, output.state);
+        self.include_result(transaction, output.result, output.state);
         Ok(())
     }
 
@@ -276,16 +285,29 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         Ok(())
     }
 
-    fn include(&mut self, transaction: &Transaction, result: ExecutionResult, state: EvmState) {
+    fn include_result(&mut self, transaction: &Transaction, result: ExecutionResult, state: EvmState) {
+        let (succeeded, gas_used) = (result.is_success(), result.tx_gas_used());
+        self.include(transaction, succeeded, gas_used, result.into_logs(), state);
+    }
+
+    /// Keeps what an executed transaction did.
+    pub(crate) fn include(
+        &mut self,
+        transaction: &Transaction,
+        succeeded: bool,
+        gas_used: u64,
+        logs: Vec<Log>,
+        state: EvmState,
+    ) {
         self.state_mut().commit(state);
-        self.gas_used = self.gas_used.saturating_add(result.tx_gas_used());
+        self.gas_used = self.gas_used.saturating_add(gas_used);
         let blob_gas = transaction.blob_gas_used().unwrap_or_default();
         self.blob_gas_used = self.blob_gas_used.saturating_add(blob_gas);
         self.receipts.push(Receipt {
             tx_type: transaction.tx_type(),
-            status: Eip658Value::Eip658(result.is_success()),
+            status: Eip658Value::Eip658(succeeded),
             cumulative_gas_used: self.gas_used,
-            logs: result.into_logs(),
+            logs,
         });
     }
 
@@ -299,6 +321,16 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         if let Some(receipt) = self.receipts.last_mut() {
             receipt.status = Eip658Value::PostState(root);
         }
+    }
+
+    /// The machine, for transactions that are run otherwise.
+    pub(crate) fn evm_mut(&mut self) -> &mut PervadeEvm<R, I> {
+        &mut self.evm
+    }
+
+    /// Gas used so far.
+    pub(crate) fn gas_used(&self) -> u64 {
+        self.gas_used
     }
 
     /// Receipts so far.
@@ -318,11 +350,22 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
 
     /// Applies what comes after the last transaction.
     pub fn finish(
-        mut self,
+        self,
         header: &Header,
         ommers: &[Header],
         withdrawals: Option<&Withdrawals>,
     ) -> Result<(BlockOutcome, StateChanges), BlockError> {
+        let (outcome, state) = self.finish_state(header, ommers, withdrawals)?;
+        Ok((outcome, state.changes()))
+    }
+
+    /// As [`Self::finish`], with the state itself.
+    pub(crate) fn finish_state(
+        mut self,
+        header: &Header,
+        ommers: &[Header],
+        withdrawals: Option<&Withdrawals>,
+    ) -> Result<(BlockOutcome, BlockState<R>), BlockError> {
         let requests_hash = match self.spec_id.is_enabled_in(SpecId::PRAGUE) {
             true => Some(self.requests()?.requests_hash()),
             false => None,
@@ -331,14 +374,13 @@ impl<'a, R: StateReader> BlockExecutor<'a, R> {
         if let Some(withdrawals) = withdrawals {
             rewards::pay_withdrawals(self.state_mut(), withdrawals)?;
         }
-        let changes = self.changes();
         let outcome = BlockOutcome {
             receipts: self.receipts,
             gas_used: self.gas_used,
             blob_gas_used: self.blob_gas_used,
             requests_hash,
         };
-        Ok((outcome, changes))
+        Ok((outcome, self.evm.ctx.journaled_state.database))
     }
 
     fn requests(&mut self) -> Result<Requests, BlockError> {

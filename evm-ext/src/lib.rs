@@ -5,7 +5,7 @@
 //! encoded block --> senders, hash --> header, body rules --> receipts, state update --> ExecutedBlock
 //!                                                                  ^
 //! pool transactions --------------> propose_block -----------------'  (BlockExecutor on a BlockState)
-//! RPC questions ------------------> call, estimate_gas, create_access_list
+//! RPC questions ------------------> call, estimate_gas, create_access_list, simulate
 //! ```
 //!
 //! - The result depends on the parent state, the block and the chain specification, on nothing else: no clock, no map
@@ -55,6 +55,7 @@ mod requests;
 mod rewards;
 mod roots;
 mod semantics;
+mod simulate;
 mod state;
 mod system;
 mod system_handler;
@@ -77,5 +78,9 @@ pub use header::{check_transaction_form, is_merged_after, validate_block};
 pub use propose::{Proposal, ProposalAttributes, ProposalTransaction, TransactionSource, propose_block};
 pub use recover::{recover_block, recover_senders};
 pub use semantics::{StoredMapping, mapping};
+pub use simulate::{
+    BlockRequest, SIMULATED_BLOCKS_MAX, SimulatedBlock, SimulatedCall, SimulationEnvironment, SimulationError,
+    TRANSFER_LOG_ADDRESS, TransactionRule, simulate,
+};
 pub use state::{BlockState, StateError};
 pub use wide_price::{AdmittedTransaction, admit_encoded};

@@ -45,6 +45,8 @@ pub struct BlockState<R> {
     kept: B256Map<Bytes>,
     /// What of it a slot of a precompile's account named at the end of a transaction of this block.
     content: BTreeMap<B256, Bytes>,
+    /// Blocks that only this state knows (simulations).
+    block_hashes: BTreeMap<u64, B256>,
 }
 
 struct CachedAccount {
@@ -72,7 +74,13 @@ impl<R: StateReader> BlockState<R> {
             code: B256Map::default(),
             kept: B256Map::default(),
             content: BTreeMap::new(),
+            block_hashes: BTreeMap::new(),
         }
+    }
+
+    /// Lets BLOCKHASH know a block that was only simulated.
+    pub fn set_block_hash(&mut self, number: u64, hash: B256) {
+        self.block_hashes.insert(number, hash);
     }
 
     /// The parent state.
@@ -120,13 +128,15 @@ impl<R: StateReader> BlockState<R> {
         slots: &BTreeMap<U256, U256>,
         whole_storage: bool,
     ) -> Result<(), StateError> {
-        let account = self.cached(address)?;
         if whole_storage {
+            let account = self.cached(address)?;
             account.storage_gone = true;
             account.slots.clear();
         }
         for (slot, value) in slots {
-            account.slots.insert(*slot, CachedSlot { parent: U256::ZERO, value: *value });
+            self.storage(address, *slot)?;
+            let account = self.cached(address)?;
+            account.slots.entry(*slot).or_insert(CachedSlot { parent: U256::ZERO, value: *value }).value = *value;
         }
         Ok(())
     }
@@ -287,7 +297,10 @@ impl<R: StateReader> Database for BlockState<R> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, StateError> {
-        Ok(self.reader.block_hash(number)?.unwrap_or_default())
+        match self.block_hashes.get(&number) {
+            Some(hash) => Ok(*hash),
+            None => Ok(self.reader.block_hash(number)?.unwrap_or_default()),
+        }
     }
 }
 

@@ -35,10 +35,10 @@ use std::{marker::PhantomData, sync::Arc};
 type Error = EVMError<StateError>;
 
 /// Runs one piece of work as a transaction.
-pub(crate) struct SystemHandler<R> {
+pub(crate) struct SystemHandler<R, I = ()> {
     chain: Arc<PervadeConfig>,
     work: SystemWork,
-    reader: PhantomData<R>,
+    types: PhantomData<(R, I)>,
 }
 
 /// What a piece of work came to.
@@ -48,15 +48,15 @@ struct Done {
     refund: i64,
 }
 
-impl<R: StateReader> SystemHandler<R> {
+impl<R: StateReader, I> SystemHandler<R, I> {
     pub(crate) fn new(chain: Arc<PervadeConfig>, work: SystemWork) -> Self {
-        Self { chain, work, reader: PhantomData }
+        Self { chain, work, types: PhantomData }
     }
 
     /// Bookkeeping with its own gas; answers what it used of it.
     fn book<T>(
         &self,
-        evm: &mut PervadeEvm<R>,
+        evm: &mut PervadeEvm<R, I>,
         body: impl FnOnce(&mut Frame<'_>) -> Result<T, PrecompileError>,
     ) -> Result<(T, u64), PrecompileError> {
         let address = match self.work {
@@ -68,7 +68,7 @@ impl<R: StateReader> SystemHandler<R> {
         run_as_protocol(evm.ctx_mut(), &self.chain, address, limit, body)
     }
 
-    fn run_work(&mut self, evm: &mut PervadeEvm<R>) -> Result<Result<Done, PrecompileError>, Error> {
+    fn run_work(&mut self, evm: &mut PervadeEvm<R, I>) -> Result<Result<Done, PrecompileError>, Error> {
         let item = match self.work {
             SystemWork::Proposal(id) => {
                 let booked = self.book(evm, |frame| governance::enact_waiting(frame, id));
@@ -94,7 +94,7 @@ impl<R: StateReader> SystemHandler<R> {
     }
 
     /// Calls a contract in the precompile's name.
-    fn call(&mut self, evm: &mut PervadeEvm<R>, callback: things::Callback) -> Result<InterpreterResult, Error> {
+    fn call(&mut self, evm: &mut PervadeEvm<R, I>, callback: things::Callback) -> Result<InterpreterResult, Error> {
         let context: &mut PervadeContext<R> = evm.ctx_mut();
         let journal = context.journal_mut();
         let load = |journal: &mut revm::Journal<_>, address| -> Result<_, Error> {
@@ -129,8 +129,8 @@ impl<R: StateReader> SystemHandler<R> {
     }
 }
 
-impl<R: StateReader> Handler for SystemHandler<R> {
-    type Evm = PervadeEvm<R>;
+impl<R: StateReader, I> Handler for SystemHandler<R, I> {
+    type Evm = PervadeEvm<R, I>;
     type Error = Error;
     type HaltReason = HaltReason;
 

@@ -1,7 +1,7 @@
 //! [`RpcError`]: what a client is told, with the codes that wallets know from geth.
 use alloy_primitives::{B256, Bytes, U256};
 use jsonrpsee::types::ErrorObjectOwned;
-use pervade_evm_ext::ExecutionError;
+use pervade_evm_ext::{ExecutionError, SimulationError, TransactionRule};
 use pervade_storage::StorageError;
 use pervade_txpool::PoolError;
 
@@ -124,6 +124,12 @@ pub enum RpcError {
         /// In geth's words where it has some.
         reason: String,
     },
+    /// A simulation that cannot be made.
+    #[error("{error}")]
+    Simulation {
+        /// Why, in geth's words.
+        error: Box<SimulationError>,
+    },
     /// The data directory does not answer.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -150,6 +156,7 @@ impl RpcError {
             Self::SyncTimeout { .. } => 4,
             Self::Storage(StorageError::Pruned { .. }) => 4444,
             Self::Internal { .. } => -32603,
+            Self::Simulation { error } => simulation_code(error),
             Self::Pool(error) if error.is_fatal() => -32603,
             Self::Storage(error) if error.is_fatal() => -32603,
             _ => -32000,
@@ -175,6 +182,36 @@ impl RpcError {
     }
 }
 
+/// Codes of `eth_simulateV1` (Execution APIs).
+fn simulation_code(error: &SimulationError) -> i32 {
+    match error {
+        SimulationError::NumberOrder { .. } => -38020,
+        SimulationError::TimeOrder { .. } => -38021,
+        SimulationError::TooManyBlocks => -38026,
+        SimulationError::BlockGas { .. } => -38015,
+        SimulationError::Transaction { rule, .. } => match rule {
+            TransactionRule::NonceTooLow => -38010,
+            TransactionRule::NonceTooHigh => -38011,
+            TransactionRule::FeeCapTooLow => -38012,
+            TransactionRule::IntrinsicGas => -38013,
+            TransactionRule::Funds => -38014,
+            TransactionRule::InitCodeSize => -38025,
+            TransactionRule::TipAboveFeeCap => -32602,
+            TransactionRule::Other => -32603,
+        },
+        SimulationError::Execution(_) | SimulationError::Block(_) => -32000,
+    }
+}
+
+impl From<SimulationError> for RpcError {
+    fn from(error: SimulationError) -> Self {
+        match error {
+            SimulationError::Execution(error) => error.into(),
+            error => Self::Simulation { error: Box::new(error) },
+        }
+    }
+}
+
 impl From<ExecutionError> for RpcError {
     fn from(error: ExecutionError) -> Self {
         match error {
@@ -194,7 +231,8 @@ impl From<serde_json::Error> for RpcError {
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
         let code = error.code();
-        if code == -32603 {
+        // A simulated transaction that breaks a rule has this code too, and is the caller's fault.
+        if code == -32603 && !matches!(error, RpcError::Simulation { .. }) {
             tracing::error!(%error, "request failed");
         }
         Self::owned(code, error.to_string(), error.data())

@@ -60,6 +60,8 @@ pub const OBSERVATIONS_MAX: usize = 256;
 pub const OBSERVATION_VALUES_MAX: usize = 64;
 /// How long a question waits for the index, which follows the head by milliseconds; then it is answered from what there is.
 pub const OBSERVATION_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Calls of one simulation, in all its blocks: what a block of plain transfers holds. Gas and time are limited besides.
+pub const SIMULATED_CALLS_MAX: usize = 2_048;
 /// Accounts in the state overrides of one call, and slots of one of them.
 pub const OVERRIDES_MAX: usize = 4_096;
 /// How long `eth_sendRawTransactionSync` waits if the caller does not say.

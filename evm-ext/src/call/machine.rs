@@ -1,5 +1,5 @@
 //! The EVM set up for questions instead of transactions.
-use super::{CallEnvironment, CallRequest, fees, result::invalid_message};
+use super::{CallEnvironment, CallRequest, fees, overrides::apply_overrides, result::invalid_message};
 use crate::{
     ExecutionError,
     environment::{environment, is_merged},
@@ -12,7 +12,6 @@ use pervade_chainspec::params::SYSTEM_ACCOUNT;
 use pervade_storage::{StateReader, StateView};
 use revm::{
     ExecuteEvm, Inspector,
-    bytecode::Bytecode,
     context::{TxEnv, result::EVMError, result::ExecutionResult, result::HaltReason},
     context_interface::{
         ContextTr, JournalTr, journaled_state::account::JournaledAccountTr, result::InvalidTransaction,
@@ -20,7 +19,6 @@ use revm::{
     handler::{EvmTr, Handler, pre_execution::calculate_caller_fee, validation::validate_env},
     inspector::InspectorHandler,
     interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
-    primitives::keccak256,
 };
 use std::{marker::PhantomData, time::Instant};
 
@@ -59,30 +57,7 @@ impl<'a, I> Machine<'a, I> {
 
         let mut state = BlockState::new(*view);
         let mut precompiles = Precompiles::new(cfg.spec, PrecompileSet::active(spec, &forks, &mut state)?);
-        for (address, change) in state_overrides {
-            let mut info = state.account(*address)?.cloned().unwrap_or_default();
-            info.balance = change.balance.unwrap_or(info.balance);
-            info.nonce = change.nonce.unwrap_or(info.nonce);
-            if let Some(code) = &change.code {
-                info.code_hash = keccak256(code);
-                let bytecode = Bytecode::new_raw_checked(code.clone());
-                info.code = Some(bytecode.unwrap_or_else(|_| Bytecode::new_legacy(code.clone())));
-            }
-            if change.state.is_some() && change.state_diff.is_some() {
-                return Err(refused(format!("account {address} has both 'state' and 'stateDiff'")));
-            }
-            state.set_account(*address, info)?;
-            for (slots, whole) in [(&change.state, true), (&change.state_diff, false)] {
-                if let Some(slots) = slots {
-                    state.set_slots(*address, slots, whole)?;
-                }
-            }
-            if let Some(to) = change.move_precompile_to
-                && !precompiles.relocate(*address, to)
-            {
-                return Err(refused(format!("account {address} is not a precompile")));
-            }
-        }
+        apply_overrides(&mut state, &mut precompiles, state_overrides)?;
         let control = Control::until(Instant::now().checked_add(*time_max).unwrap_or_else(Instant::now));
         let evm = build(state, environment, precompiles, inspector, control);
         let limit_ms = u64::try_from(time_max.as_millis()).unwrap_or(u64::MAX);

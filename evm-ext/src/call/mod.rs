@@ -7,10 +7,13 @@ mod access_list;
 mod estimate;
 mod fees;
 mod machine;
+mod overrides;
 mod request;
 mod result;
 
+pub(crate) use overrides::apply_overrides;
 pub use request::{AccountOverride, BlockOverrides, CallRequest, StateOverrides};
+pub(crate) use result::invalid_message;
 pub use result::{AccessListResult, CallOutcome, CallResult, halt_message, revert_reason};
 
 use crate::ExecutionError;

@@ -101,7 +101,7 @@ pub fn halt_message(reason: &HaltReason) -> String {
 }
 
 /// Why a call's transaction is invalid, in geth's words.
-pub(super) fn invalid_message(invalid: &InvalidTransaction, tx: &TxEnv, block: &BlockEnv) -> String {
+pub(crate) fn invalid_message(invalid: &InvalidTransaction, tx: &TxEnv, block: &BlockEnv) -> String {
     use InvalidTransaction as Invalid;
     let from = tx.caller;
     match invalid {
@@ -130,6 +130,9 @@ pub(super) fn invalid_message(invalid: &InvalidTransaction, tx: &TxEnv, block: &
         Invalid::CreateInitCodeSizeLimit => {
             format!("max initcode size exceeded: code size {} limit {MAX_INITCODE_SIZE}", tx.data.len())
         }
+        Invalid::NonceTooLow { tx, state } => format!("nonce too low: address {from}, tx: {tx} state: {state}"),
+        Invalid::NonceTooHigh { tx, state } => format!("nonce too high: address {from}, tx: {tx} state: {state}"),
+        Invalid::NonceOverflowInTransaction => format!("nonce has max value: address {from}, nonce: {}", tx.nonce),
         other => other.to_string(),
     }
 }

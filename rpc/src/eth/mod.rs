@@ -8,6 +8,7 @@ mod filters;
 mod log_query;
 mod logs;
 mod proof;
+mod simulate;
 mod state;
 mod submit;
 mod subscribe;
@@ -27,6 +28,7 @@ pub(crate) fn register(module: &mut Module) -> Result<(), RegisterMethodError> {
     proof::register(module)?;
     fees::register(module)?;
     call::register(module)?;
+    simulate::register(module)?;
     logs::register(module)?;
     filters::register(module)?;
     submit::register(module)?;

@@ -1,0 +1,73 @@
+//! [`SimulationHandler`]: mainnet's rules without those that a made-up transaction need not respect.
+use crate::{evm::PervadeEvm, state::StateError};
+use pervade_storage::StateReader;
+use revm::{
+    context::result::{EVMError, HaltReason},
+    context_interface::{
+        ContextTr, JournalTr, journaled_state::account::JournaledAccountTr, transaction::Transaction as _,
+    },
+    handler::{
+        EvmTr, Handler,
+        pre_execution::{calculate_caller_fee, validate_account_nonce_and_code},
+        validation::validate_env,
+    },
+    inspector::InspectorHandler,
+    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+};
+use std::marker::PhantomData;
+
+/// Senders may have code. Without validation nonces are not checked, and who offers no fee pays none whatever the base
+/// fee.
+pub(super) struct SimulationHandler<R, I> {
+    validation: bool,
+    types: PhantomData<(R, I)>,
+}
+
+impl<R, I> SimulationHandler<R, I> {
+    pub(super) fn new(validation: bool) -> Self {
+        Self { validation, types: PhantomData }
+    }
+}
+
+impl<R: StateReader, I> Handler for SimulationHandler<R, I> {
+    type Evm = PervadeEvm<R, I>;
+    type Error = EVMError<StateError>;
+    type HaltReason = HaltReason;
+
+    fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
+        let context = evm.ctx();
+        let is_free = context.tx.gas_price == 0 && context.tx.gas_priority_fee.unwrap_or_default() == 0;
+        let (gas_limit, base_fee) = (context.block.gas_limit, context.block.basefee);
+        // Sums of gas limits are looked at before.
+        context.block.gas_limit = u64::MAX;
+        if is_free && !self.validation {
+            context.block.basefee = 0;
+        }
+        let result = validate_env(&mut *context);
+        (context.block.gas_limit, context.block.basefee) = (gas_limit, base_fee);
+        result
+    }
+
+    fn validate_against_state_and_deduct_caller(
+        &self,
+        evm: &mut Self::Evm,
+        _gas: &mut InitialAndFloorGas,
+    ) -> Result<(), Self::Error> {
+        let (block, tx, cfg, journal, _, _) = evm.ctx().all_mut();
+        let mut caller = journal.load_account_with_code_mut(tx.caller)?.data;
+        validate_account_nonce_and_code(&caller.account().info, tx.nonce(), true, !self.validation)?;
+        let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
+        caller.set_balance(balance);
+        if tx.kind.is_call() {
+            caller.bump_nonce();
+        }
+        Ok(())
+    }
+}
+
+impl<R: StateReader, I> InspectorHandler for SimulationHandler<R, I>
+where
+    I: revm::Inspector<crate::evm::PervadeContext<R>, EthInterpreter>,
+{
+    type IT = EthInterpreter;
+}
