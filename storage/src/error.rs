@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// RocksDB failed: a read, a write or a sync.
-    #[error("database: {operation}: {source}")]
+    #[error("database: {operation}: {source}{}", what_to_do(source))]
     Database {
         /// What was being done.
         operation: &'static str,
@@ -168,6 +168,17 @@ pub enum StorageError {
         /// What was asked.
         operation: &'static str,
     },
+}
+
+/// RocksDB names the damaged file in some of its messages only.
+fn what_to_do(error: &rocksdb::Error) -> &'static str {
+    match error.kind() {
+        rocksdb::ErrorKind::Corruption => {
+            "; a file of the database is damaged: restore the data directory from a backup, or empty it but for \
+             its folder \"consensus\" and let the node fetch the chain again"
+        }
+        _ => "",
+    }
 }
 
 impl StorageError {

@@ -2,7 +2,7 @@
 use crate::{evm::PervadeEvm, state::StateError};
 use pervade_storage::StateReader;
 use revm::{
-    context::result::{EVMError, HaltReason},
+    context::result::{EVMError, HaltReason, InvalidTransaction},
     context_interface::{
         ContextTr, JournalTr, journaled_state::account::JournaledAccountTr, transaction::Transaction as _,
     },
@@ -36,6 +36,15 @@ impl<R: StateReader, I> Handler for SimulationHandler<R, I> {
 
     fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
         let context = evm.ctx();
+        if self.validation {
+            // Before the fees are looked at, as in geth.
+            let (caller, nonce) = (context.tx.caller, context.tx.nonce);
+            let info = &context.journal_mut().load_account(caller)?.data.info;
+            validate_account_nonce_and_code(info, nonce, true, false)?;
+            if info.nonce == u64::MAX {
+                return Err(InvalidTransaction::NonceOverflowInTransaction.into());
+            }
+        }
         let is_free = context.tx.gas_price == 0 && context.tx.gas_priority_fee.unwrap_or_default() == 0;
         let (gas_limit, base_fee) = (context.block.gas_limit, context.block.basefee);
         // Sums of gas limits are looked at before.
@@ -55,7 +64,6 @@ impl<R: StateReader, I> Handler for SimulationHandler<R, I> {
     ) -> Result<(), Self::Error> {
         let (block, tx, cfg, journal, _, _) = evm.ctx().all_mut();
         let mut caller = journal.load_account_with_code_mut(tx.caller)?.data;
-        validate_account_nonce_and_code(&caller.account().info, tx.nonce(), true, !self.validation)?;
         let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
         caller.set_balance(balance);
         if tx.kind.is_call() {

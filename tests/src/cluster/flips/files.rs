@@ -35,7 +35,7 @@ const fn kind(
 pub(super) const KINDS: [Kind; 16] = [
     Kind { holds_signatures: true, ..kind("consensus log", "data/consensus", ("log", ""), &["consensus/log"]) },
     Kind { holds_signatures: true, ..kind("signing record", "data/consensus", ("signed", ""), &["signing record"]) },
-    kind("RocksDB table", "data/db/db", ("", ".sst"), &[]),
+    kind("RocksDB table", "data/db/db", ("", ".sst"), &["a file of the database is damaged"]),
     kind("RocksDB log", "data/db/db", ("0", ".log"), &["write-ahead log"]),
     kind("RocksDB MANIFEST", "data/db/db", ("MANIFEST-", ""), &["MANIFEST"]),
     kind("RocksDB CURRENT", "data/db/db", ("CURRENT", ""), &["MANIFEST"]),
