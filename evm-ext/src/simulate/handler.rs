@@ -3,9 +3,7 @@ use crate::{evm::PervadeEvm, state::StateError};
 use pervade_storage::StateReader;
 use revm::{
     context::result::{EVMError, HaltReason, InvalidTransaction},
-    context_interface::{
-        ContextTr, JournalTr, journaled_state::account::JournaledAccountTr, transaction::Transaction as _,
-    },
+    context_interface::{ContextTr, JournalTr, journaled_state::account::JournaledAccountTr},
     handler::{
         EvmTr, Handler,
         pre_execution::{calculate_caller_fee, validate_account_nonce_and_code},

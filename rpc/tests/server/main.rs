@@ -7,5 +7,6 @@ mod harness;
 mod limits;
 mod observations;
 mod reads;
+mod simulate;
 mod submit;
 mod subscriptions;

@@ -37,6 +37,72 @@ fn content_is_read_out_of_its_blocks_and_one_turned_bit_is_refused() {
     }
 }
 
+/// A field of bytes of a protocol buffer, shorter than 128 bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()][..], bytes].concat()
+}
+
+/// A UnixFS file in dag-pb: a leaf with `data`, or a node above parts of so many bytes. All sizes are below 128.
+fn unixfs(data: &[u8], parts: &[(ContentId, u8)]) -> Bytes {
+    let link = |(id, size): &(ContentId, u8)| {
+        field(2, &[field(1, &id.to_bytes()), field(2, b""), vec![3 << 3, *size]].concat())
+    };
+    let size = u8::try_from(data.len()).unwrap() + parts.iter().map(|(_, size)| size).sum::<u8>();
+    let own = if data.is_empty() { Vec::new() } else { field(2, data) };
+    let sizes = parts.iter().flat_map(|(_, size)| [4 << 3, *size]).collect();
+    let entry = [vec![1 << 3, 2], own, vec![3 << 3, size], sizes].concat();
+    [parts.iter().flat_map(link).collect(), field(1, &entry)].concat().into()
+}
+
+#[test]
+fn files_of_several_blocks_are_read_by_identifiers_of_both_versions() {
+    let (mut harness, _) = opened();
+    let content: Vec<u8> = (0..90).collect();
+    for hash in [HashFunction::Sha2_256, HashFunction::Blake3, HashFunction::Keccak256] {
+        let id = |codec, block: &Bytes| ContentId::of(codec, hash, block, &mut Tally::default()).unwrap();
+        for codec in [Codec::Raw, Codec::DagPb] {
+            let leaf = |part: &[u8]| if codec == Codec::Raw { Bytes::copy_from_slice(part) } else { unixfs(part, &[]) };
+            let leaves: Vec<_> = content.chunks(30).map(leaf).collect();
+            let parts: Vec<_> = leaves.iter().map(|leaf| (id(codec, leaf), 30)).collect();
+            let root = unixfs(&[], &parts);
+            let name = id(Codec::DagPb, &root);
+            // Version 0 is the bare multihash of SHA2-256, 34 bytes at the end of version 1.
+            let mut names = vec![name.to_bytes(), name.to_string().into_bytes()];
+            if hash == HashFunction::Sha2_256 {
+                let bare = ContentId::parse(&name.to_bytes()[2..]).unwrap();
+                names.extend([bare.to_bytes(), bare.to_string().into_bytes()]);
+                assert!(bare.to_string().starts_with("Qm"));
+            }
+            for cid in names {
+                let call = |offset, length, blocks: &[&Bytes]| {
+                    let blocks = blocks.iter().map(|block| (*block).clone()).collect();
+                    abi::verifyContentCall { cid: cid.clone().into(), offset, length, blocks }
+                };
+                let invalid = abi::InvalidContent {};
+                let whole = [&root, &leaves[0], &leaves[1], &leaves[2]];
+                assert_eq!(send(&mut harness, BOB, &call(0, 0, &whole)).unwrap(), content);
+                let middle = call(25, 40, &whole);
+                assert_eq!(send(&mut harness, BOB, &middle).unwrap(), content[25..65]);
+                let last = call(70, 20, &[&root, &leaves[2]]);
+                assert_eq!(send(&mut harness, BOB, &last).unwrap(), content[70..], "only blocks on the way");
+                for (place, block) in whole.iter().enumerate() {
+                    for bit in [0, block.len() * 4, block.len() * 8 - 1] {
+                        let mut flipped = block.to_vec();
+                        flipped[bit / 8] ^= 1 << (bit % 8);
+                        let flipped = Bytes::from(flipped);
+                        let mut blocks = whole;
+                        blocks[place] = &flipped;
+                        assert!(send(&mut harness, BOB, &call(0, 0, &blocks)).unwrap_err().is(&invalid));
+                    }
+                }
+                let swapped = [&root, &leaves[1], &leaves[0], &leaves[2]];
+                assert!(send(&mut harness, BOB, &call(0, 0, &swapped)).unwrap_err().is(&invalid));
+                assert!(send(&mut harness, BOB, &call(0, 0, &whole[..3])).unwrap_err().is(&invalid));
+            }
+        }
+    }
+}
+
 #[test]
 fn a_token_of_others_is_held_against_a_policy() {
     // RFC 9783, appendix A.1.
