@@ -52,7 +52,7 @@ static SECP256K1: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::ver
 
 impl PublicKey {
     /// Reads a key as things register it. Curves with ECDSA: 33 bytes compressed, 65 uncompressed, or 64 of both
-    /// coordinates (SEC 1, 2.3.3). Ed25519: 32 bytes (RFC 8032, 5.1.2). Costs at most a third of a signature check.
+    /// coordinates (SEC 1, 2.3.3). Ed25519: 32 bytes (RFC 8032, 5.1.2). Costs at most half of a signature check.
     ///
     /// # Errors
     /// [`EvidenceError::Key`] if it is no such key: not on the curve, of small order, or not in canonical form.

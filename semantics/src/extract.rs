@@ -51,8 +51,9 @@ pub fn extract(format: Format, document: &[u8], path: &str, meter: &mut dyn Mete
     if document.len() > PAYLOAD_BYTES_MAX {
         return Err(Error::limit("bytes of a payload", PAYLOAD_BYTES_MAX));
     }
-    let bytes = document.len().saturating_add(path.len());
-    meter.spend(prices::PARSE_BYTE.saturating_mul(u64::try_from(bytes).unwrap_or(u64::MAX)))?;
+    let read = |price: u64, bytes: usize| price.saturating_mul(u64::try_from(bytes).unwrap_or(u64::MAX));
+    let document_work = read(format.byte_price(), document.len());
+    meter.spend(document_work.saturating_add(read(prices::PARSE_BYTE, path.len())))?;
     let path = Path::parse(path)?;
     let root = match format {
         Format::Json | Format::SenmlJson | Format::Epcis => json::parse(document, DEPTH_MAX)?,

@@ -28,6 +28,8 @@ impl Meter for Counter {
 pub mod prices {
     /// A byte of a payload or a document, read into a tree of values.
     pub const PARSE_BYTE: u64 = 12;
+    /// A byte of CBOR, read into a tree of values: five of them may be a fraction of hundreds of digits.
+    pub const PARSE_CBOR_BYTE: u64 = 30;
     /// A byte of a binary or ABI payload: nothing is built.
     pub const SCAN_BYTE: u64 = 1;
     /// A step: a field, an expression's node, a condition, an element.

@@ -7,7 +7,8 @@ use revm::{bytecode::Bytecode, primitives::keccak256};
 /// Applies overrides to a state, and moves precompiles.
 ///
 /// # Errors
-/// Both kinds of storage override for one account; an account that is moved and is no precompile; a failed read.
+/// Both kinds of storage override for one account; an account that is moved and is no precompile, or to where another
+/// override is; a failed read.
 pub(crate) fn apply_overrides<R: StateReader>(
     state: &mut BlockState<R>,
     precompiles: &mut Precompiles,
@@ -32,10 +33,13 @@ pub(crate) fn apply_overrides<R: StateReader>(
                 state.set_slots(*address, slots, whole)?;
             }
         }
-        if let Some(to) = change.move_precompile_to
-            && !precompiles.relocate(*address, to)
-        {
-            return refuse(format!("account {address} is not a precompile"));
+        match change.move_precompile_to {
+            Some(to) if overrides.contains_key(&to) => return refuse(format!("account {to} is already overridden")),
+            Some(to) if !precompiles.relocate(*address, to) => {
+                return refuse(format!("account {address} is not a precompile"));
+            }
+            Some(_) => {}
+            None => precompiles.give_way(*address, change.code.is_some()),
         }
     }
     Ok(())

@@ -16,8 +16,8 @@ pub const SECP256K1_GAS: u64 = 3_000;
 pub const P256_GAS: u64 = 6_900;
 /// Checking an Ed25519 signature.
 pub const ED25519_GAS: u64 = 4_000;
-/// Decoding a key, which may mean a square root: a third of the dearest signature check.
-pub const KEY_GAS: u64 = P256_GAS / 3;
+/// Decoding a key, which may mean a square root: half of the dearest signature check.
+pub const KEY_GAS: u64 = P256_GAS / 2;
 /// Reading content by its hash, before the words: one lookup, as a cold slot (EIP-2929).
 pub const CONTENT_READ_GAS: u64 = 2_100;
 /// Reading content, a word.

@@ -78,8 +78,8 @@ impl fmt::Debug for PrecompileSet {
 pub struct Precompiles {
     ethereum: EthPrecompiles,
     own: PrecompileSet,
-    /// Answer at another address too (state overrides of calls).
-    moved: Vec<(Address, Address)>,
+    /// Answer at another address instead, or nowhere (state overrides of calls).
+    moved: Vec<(Address, Option<Address>)>,
     /// All addresses; kept only if there are more than Ethereum's.
     warm: Option<AddressSet>,
 }
@@ -95,10 +95,19 @@ impl Precompiles {
     pub(crate) fn relocate(&mut self, from: Address, to: Address) -> bool {
         let known = self.ethereum.contains(&from) || self.own.get(from).is_some();
         if known {
-            self.moved.push((from, to));
+            self.moved.push((from, Some(to)));
             self.refresh();
         }
         known
+    }
+
+    /// Lets an account be what its override says. One of Ethereum's precompiles whose account is overridden in any way
+    /// answers no more, as in geth; of this project's, whose accounts have storage, only one that gets other code.
+    pub(crate) fn give_way(&mut self, address: Address, has_code: bool) {
+        if self.ethereum.contains(&address) || (has_code && self.own.get(address).is_some()) {
+            self.moved.push((address, None));
+            self.refresh();
+        }
     }
 
     /// Whether one of our own answers at an address.
@@ -115,7 +124,7 @@ impl Precompiles {
         warm.extend(self.own.addresses());
         for (from, to) in &self.moved {
             warm.remove(from);
-            warm.insert(*to);
+            warm.extend(*to);
         }
         self.warm = Some(warm);
     }
@@ -142,7 +151,7 @@ impl<R: StateReader> PrecompileProvider<PervadeContext<R>> for Precompiles {
             return self.ethereum.run(context, inputs);
         }
         let mut address = inputs.bytecode_address;
-        if let Some((from, _)) = self.moved.iter().find(|(_, to)| *to == address) {
+        if let Some((from, _)) = self.moved.iter().find(|(_, to)| *to == Some(address)) {
             address = *from;
         } else if self.moved.iter().any(|(from, _)| *from == address) {
             return Ok(None);

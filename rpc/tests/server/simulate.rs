@@ -84,3 +84,20 @@ async fn calls_of_a_simulation_are_bounded() {
     assert_eq!(node.error("eth_simulateV1", payload(SIMULATED_CALLS_MAX)).await.0, -38013);
     assert_eq!(node.error("eth_simulateV1", payload(SIMULATED_CALLS_MAX + 1)).await.0, -32005);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overrides_replace_precompiles_and_move_them() {
+    let node = Node::start().await;
+    let (identity, moved) = (Address::with_last_byte(4), Address::repeat_byte(0x44));
+    let call = |to: Address, overrides: Value| json!([{"to": to, "input": "0x1234"}, "latest", overrides]);
+    assert_eq!(node.call("eth_call", call(identity, json!({}))).await, json!("0x1234"));
+    // Code that returns 32 bytes of zeros.
+    let replaced = json!({identity.to_string(): {"code": "0x60205ff3"}});
+    assert_eq!(node.call("eth_call", call(identity, replaced)).await, json!(format!("0x{:064x}", 0)));
+    let elsewhere = json!({identity.to_string(): {"movePrecompileToAddress": moved}});
+    assert_eq!(node.call("eth_call", call(moved, elsewhere.clone())).await, json!("0x1234"));
+    assert_eq!(node.call("eth_call", call(identity, elsewhere)).await, json!("0x"));
+    let itself = json!({identity.to_string(): {"movePrecompileToAddress": identity}});
+    let refused = node.error("eth_call", call(identity, itself)).await;
+    assert_eq!(refused, (-32000, format!("account {identity} is already overridden")));
+}

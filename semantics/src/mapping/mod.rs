@@ -24,7 +24,7 @@ use crate::{
     abi::Signature,
     binary::{Field, Layout},
     error::Error,
-    meter::Meter,
+    meter::{Meter, prices},
     model::Model,
 };
 use alloy_primitives::B256;
@@ -52,6 +52,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// Work of reading a byte of a payload of this format.
+    pub(crate) const fn byte_price(self) -> u64 {
+        match self {
+            Self::Cbor | Self::SenmlCbor => prices::PARSE_CBOR_BYTE,
+            Self::Json | Self::SenmlJson | Self::Epcis => prices::PARSE_BYTE,
+            Self::Binary | Self::AbiEvent | Self::AbiCall => prices::SCAN_BYTE,
+        }
+    }
+
     /// All formats, by their numbers in the interface.
     pub const ALL: [Self; 8] = [
         Self::Json,

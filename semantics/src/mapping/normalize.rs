@@ -43,8 +43,7 @@ pub(crate) fn normalize(
     }
     let mut work = Work::new(meter);
     let work = &mut work;
-    let tree = !matches!(mapping.format, Format::Binary | Format::AbiEvent | Format::AbiCall);
-    work.spend(if tree { prices::PARSE_BYTE } else { prices::SCAN_BYTE }, payload.len())?;
+    work.spend(mapping.format.byte_price(), payload.len())?;
     let defaults = Defaults { given: subject, subjects: vec![subject], time_ms: now_ms, now_ms };
     let mut run = Run { mapping, out: Vec::new() };
     match mapping.format {
