@@ -53,6 +53,7 @@ impl<'a> Simulator<'_, 'a> {
         parent: &(Header, B256),
         state: BlockState<&'a StateView>,
     ) -> Result<(SimulatedBlock, BlockState<&'a StateView>), SimulationError> {
+        self.check_time()?;
         let spec = self.environment.spec;
         let merged = is_merged(spec, self.environment.base);
         let mut header = self.header(&request.block_overrides, parent, merged);
@@ -137,6 +138,7 @@ impl<'a> Simulator<'_, 'a> {
         header: &Header,
         request: &CallRequest,
     ) -> Result<(Transaction, SimulatedCall), SimulationError> {
+        self.check_time()?;
         let spec = self.environment.spec;
         let from = request.from.unwrap_or_default();
         if spec.pervade().is_some() && from == SYSTEM_ACCOUNT {
@@ -162,6 +164,16 @@ impl<'a> Simulator<'_, 'a> {
         Ok((transaction, SimulatedCall { result: result.into(), logs }))
     }
 
+    /// What takes time between the calls (roots, overrides) counts too.
+    fn check_time(&self) -> Result<(), SimulationError> {
+        if Instant::now() < self.deadline { Ok(()) } else { Err(self.timeout()) }
+    }
+
+    fn timeout(&self) -> SimulationError {
+        let limit_ms = u64::try_from(self.environment.time_max.as_millis()).unwrap_or(u64::MAX);
+        ExecutionError::Timeout { limit_ms }.into()
+    }
+
     fn run(
         &self,
         executor: &mut Executor<'a>,
@@ -178,8 +190,7 @@ impl<'a> Simulator<'_, 'a> {
             Err(error) => error,
         };
         if evm.ctx.chain.expired() {
-            let limit_ms = u64::try_from(self.environment.time_max.as_millis()).unwrap_or(u64::MAX);
-            return Err(ExecutionError::Timeout { limit_ms }.into());
+            return Err(self.timeout());
         }
         if let Some(failure) = evm.ctx.chain.take_failure() {
             return Err(failure.into());

@@ -1,9 +1,10 @@
 //! `eth_simulateV1`: what it answers, and what it refuses. The recorded exchanges of the Execution APIs try the rest.
-use super::harness::Node;
+use super::harness::{Node, limited};
 use alloy_primitives::{Address, hex};
 use pervade_evm_ext::{SIMULATED_BLOCKS_MAX, TRANSFER_LOG_ADDRESS};
 use pervade_rpc::limits::SIMULATED_CALLS_MAX;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const RECEIVER: Address = Address::repeat_byte(0x77);
 
@@ -100,4 +101,11 @@ async fn overrides_replace_precompiles_and_move_them() {
     let itself = json!({identity.to_string(): {"movePrecompileToAddress": identity}});
     let refused = node.error("eth_call", call(identity, itself)).await;
     assert_eq!(refused, (-32000, format!("account {identity} is already overridden")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_simulation_ends_at_its_time_limit_even_between_calls() {
+    let node = Node::start_with(limited(|limits| limits.call_time_max = Duration::ZERO), |_| ()).await;
+    let refused = node.error("eth_simulateV1", json!([{"blockStateCalls": [{}]}])).await;
+    assert_eq!(refused, (-32000, "execution aborted (timeout = 0ms)".into()));
 }
