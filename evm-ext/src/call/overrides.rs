@@ -34,10 +34,10 @@ pub(crate) fn apply_overrides<R: StateReader>(
             }
         }
         match change.move_precompile_to {
-            Some(to) if overrides.contains_key(&to) => return refuse(format!("account {to} is already overridden")),
             Some(to) if !precompiles.relocate(*address, to) => {
                 return refuse(format!("account {address} is not a precompile"));
             }
+            Some(to) if overrides.contains_key(&to) => return refuse(format!("account {to} is already overridden")),
             Some(_) => {}
             None => precompiles.give_way(*address, change.code.is_some()),
         }
