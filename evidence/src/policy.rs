@@ -85,10 +85,9 @@ impl Policy {
         if policy.issuers.is_empty() { Err(wrong(ISSUERS, "no issuer")) } else { Ok(policy) }
     }
 
-    /// Holds a token against the policy: signed by an issuer (by at least one of several
-    /// signers), carrying `nonce`, good at `now_s` (Unix seconds of the
-    /// block), and saying what the policy asks. A signature with a key id is checked with the keys of that id and those
-    /// without one.
+    /// Holds a token against the policy: signed by an issuer (of several signers, at least one), carrying `nonce`, good
+    /// at `now_s` (Unix seconds of the block), and saying what the policy asks. A signature with a key id is checked with
+    /// the keys of that id and those without one.
     ///
     /// # Errors
     /// Everything that [`crate::Sign1::parse`], [`crate::Sign::parse`] and [`Claims::parse`] refuse; [`EvidenceError::Issuer`],

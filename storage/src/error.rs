@@ -174,8 +174,8 @@ pub enum StorageError {
 fn what_to_do(error: &rocksdb::Error) -> &'static str {
     match error.kind() {
         rocksdb::ErrorKind::Corruption => {
-            "; a file of the database is damaged: restore the data directory from a backup, or empty it but for \
-             its folder \"consensus\" and let the node fetch the chain again"
+            "; a file of the database is damaged: stop the node, restore the data directory from a backup, or move its folder \
+             \"db\" (and nothing else) away and let the node fetch the chain again"
         }
         _ => "",
     }
