@@ -1,5 +1,7 @@
 //! The EVM set up for questions instead of transactions.
-use super::{CallEnvironment, CallRequest, fees, overrides::apply_overrides, result::invalid_message};
+use super::{
+    CallEnvironment, CallRequest, fees, handler::CallHandler, overrides::apply_overrides, result::invalid_message,
+};
 use crate::{
     ExecutionError,
     environment::{environment, is_merged},
@@ -9,18 +11,16 @@ use crate::{
 };
 use alloy_primitives::{Address, TxKind, U256};
 use pervade_chainspec::params::SYSTEM_ACCOUNT;
-use pervade_storage::{StateReader, StateView};
+use pervade_storage::StateView;
 use revm::{
     ExecuteEvm, Inspector,
-    context::{TxEnv, result::EVMError, result::ExecutionResult, result::HaltReason},
-    context_interface::{
-        ContextTr, JournalTr, journaled_state::account::JournaledAccountTr, result::InvalidTransaction,
-    },
-    handler::{EvmTr, Handler, pre_execution::calculate_caller_fee, validation::validate_env},
+    context::{TxEnv, result::EVMError, result::ExecutionResult},
+    context_interface::result::InvalidTransaction,
+    handler::Handler,
     inspector::InspectorHandler,
-    interpreter::{InitialAndFloorGas, interpreter::EthInterpreter},
+    interpreter::interpreter::EthInterpreter,
 };
-use std::{marker::PhantomData, time::Instant};
+use std::time::Instant;
 
 /// Runs one request as often as needed. Nothing is ever committed to its state.
 pub(super) struct Machine<'a, I = ()> {
@@ -110,7 +110,7 @@ impl<'a, I> Machine<'a, I> {
     /// Runs a transaction without an inspector.
     pub(super) fn run(&mut self, transaction: TxEnv) -> Result<ExecutionResult, RunError> {
         self.evm.ctx.tx = transaction;
-        let result = CallHandler(PhantomData).run(&mut self.evm);
+        let result = CallHandler::new(false).run(&mut self.evm);
         self.finish(result)
     }
 
@@ -120,7 +120,7 @@ impl<'a, I> Machine<'a, I> {
         I: Inspector<PervadeContext<&'a StateView>, EthInterpreter>,
     {
         self.evm.ctx.tx = transaction;
-        let result = CallHandler(PhantomData).inspect_run(&mut self.evm);
+        let result = CallHandler::new(false).inspect_run(&mut self.evm);
         self.finish(result)
     }
 
@@ -193,44 +193,4 @@ impl From<RunError> for ExecutionError {
 
 fn refused(message: String) -> ExecutionError {
     ExecutionError::InvalidTransaction(message)
-}
-
-/// Mainnet's rules without two that bind only transactions: the block's gas limit, and that senders have no code
-/// (EIP-3607).
-struct CallHandler<R, I>(PhantomData<(R, I)>);
-
-impl<R: StateReader, I> Handler for CallHandler<R, I> {
-    type Evm = PervadeEvm<R, I>;
-    type Error = EVMError<StateError>;
-    type HaltReason = HaltReason;
-
-    fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
-        let context = evm.ctx();
-        let gas_limit = std::mem::replace(&mut context.block.gas_limit, u64::MAX);
-        let result = validate_env(&mut *context);
-        context.block.gas_limit = gas_limit;
-        result
-    }
-
-    fn validate_against_state_and_deduct_caller(
-        &self,
-        evm: &mut Self::Evm,
-        _gas: &mut InitialAndFloorGas,
-    ) -> Result<(), Self::Error> {
-        let (block, tx, cfg, journal, _, _) = evm.ctx().all_mut();
-        let mut caller = journal.load_account_with_code_mut(tx.caller)?.data;
-        let balance = calculate_caller_fee(*caller.balance(), tx, block, cfg)?;
-        caller.set_balance(balance);
-        if tx.kind.is_call() {
-            caller.bump_nonce();
-        }
-        Ok(())
-    }
-}
-
-impl<R: StateReader, I> InspectorHandler for CallHandler<R, I>
-where
-    I: Inspector<PervadeContext<R>, EthInterpreter>,
-{
-    type IT = EthInterpreter;
 }

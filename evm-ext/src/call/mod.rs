@@ -6,11 +6,13 @@
 mod access_list;
 mod estimate;
 mod fees;
+mod handler;
 mod machine;
 mod overrides;
 mod request;
 mod result;
 
+pub(crate) use handler::CallHandler;
 pub(crate) use overrides::apply_overrides;
 pub use request::{AccountOverride, BlockOverrides, CallRequest, StateOverrides};
 pub(crate) use result::invalid_message;

@@ -2,13 +2,12 @@
 use super::{
     BlockRequest, SimulatedBlock, SimulatedCall, SimulationEnvironment, SimulationError, TRANSFER_LOG_ADDRESS,
     TransactionRule,
-    handler::SimulationHandler,
     transaction::{Defaults, refused, rule, unsigned},
     transfers::TransferLogs,
 };
 use crate::{
     BlockOverrides, CallRequest, ExecutionError,
-    call::{apply_overrides, invalid_message},
+    call::{CallHandler, apply_overrides, invalid_message},
     environment::is_merged,
     evm::Control,
     execute::transaction_error,
@@ -181,7 +180,7 @@ impl<'a> Simulator<'_, 'a> {
     ) -> Result<(ExecutionResult, EvmState), SimulationError> {
         let evm = executor.evm_mut();
         evm.ctx.tx = transaction;
-        let mut handler = SimulationHandler::new(self.environment.validation);
+        let mut handler = CallHandler::new(self.environment.validation);
         let result = if self.environment.trace_transfers { handler.inspect_run(evm) } else { handler.run(evm) };
         let changes = evm.finalize();
         evm.ctx.error = Ok(());

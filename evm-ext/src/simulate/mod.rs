@@ -7,7 +7,6 @@
 //! Rules and words are those of the Execution APIs and of geth. A block of this project's chains ends with its system
 //! transactions, as every block does. Nothing is kept.
 mod block;
-mod handler;
 mod order;
 mod transaction;
 mod transfers;

@@ -1,7 +1,11 @@
-//! [`SimulationHandler`]: mainnet's rules without those that a made-up transaction need not respect.
-use crate::{evm::PervadeEvm, state::StateError};
+//! [`CallHandler`]: mainnet's rules without those that bind only transactions.
+use crate::{
+    evm::{PervadeContext, PervadeEvm},
+    state::StateError,
+};
 use pervade_storage::StateReader;
 use revm::{
+    Inspector,
     context::result::{EVMError, HaltReason, InvalidTransaction},
     context_interface::{ContextTr, JournalTr, journaled_state::account::JournaledAccountTr},
     handler::{
@@ -14,20 +18,20 @@ use revm::{
 };
 use std::marker::PhantomData;
 
-/// Senders may have code. Without validation nonces are not checked, and who offers no fee pays none whatever the base
-/// fee.
-pub(super) struct SimulationHandler<R, I> {
+/// The block's gas limit does not count, and senders may have code (EIP-3607). Without validation nonces are not checked,
+/// and who offers no fee pays none whatever the base fee.
+pub(crate) struct CallHandler<R, I> {
     validation: bool,
     types: PhantomData<(R, I)>,
 }
 
-impl<R, I> SimulationHandler<R, I> {
-    pub(super) fn new(validation: bool) -> Self {
+impl<R, I> CallHandler<R, I> {
+    pub(crate) fn new(validation: bool) -> Self {
         Self { validation, types: PhantomData }
     }
 }
 
-impl<R: StateReader, I> Handler for SimulationHandler<R, I> {
+impl<R: StateReader, I> Handler for CallHandler<R, I> {
     type Evm = PervadeEvm<R, I>;
     type Error = EVMError<StateError>;
     type HaltReason = HaltReason;
@@ -45,7 +49,6 @@ impl<R: StateReader, I> Handler for SimulationHandler<R, I> {
         }
         let is_free = context.tx.gas_price == 0 && context.tx.gas_priority_fee.unwrap_or_default() == 0;
         let (gas_limit, base_fee) = (context.block.gas_limit, context.block.basefee);
-        // Sums of gas limits are looked at before.
         context.block.gas_limit = u64::MAX;
         if is_free && !self.validation {
             context.block.basefee = 0;
@@ -71,9 +74,9 @@ impl<R: StateReader, I> Handler for SimulationHandler<R, I> {
     }
 }
 
-impl<R: StateReader, I> InspectorHandler for SimulationHandler<R, I>
+impl<R: StateReader, I> InspectorHandler for CallHandler<R, I>
 where
-    I: revm::Inspector<crate::evm::PervadeContext<R>, EthInterpreter>,
+    I: Inspector<PervadeContext<R>, EthInterpreter>,
 {
     type IT = EthInterpreter;
 }
