@@ -1,7 +1,7 @@
 //! [`RpcError`]: what a client is told, with the codes that wallets know from geth.
 use alloy_primitives::{B256, Bytes, U256};
 use jsonrpsee::types::ErrorObjectOwned;
-use pervade_evm_ext::{ExecutionError, SimulationError, TransactionRule};
+use pervade_evm_ext::{BlockError, ExecutionError, SimulationError, TransactionRule};
 use pervade_storage::StorageError;
 use pervade_txpool::PoolError;
 
@@ -207,6 +207,7 @@ impl From<SimulationError> for RpcError {
     fn from(error: SimulationError) -> Self {
         match error {
             SimulationError::Execution(error) => error.into(),
+            SimulationError::Block(BlockError::Storage(error)) => Self::Storage(error),
             error => Self::Simulation { error: Box::new(error) },
         }
     }

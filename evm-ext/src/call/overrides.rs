@@ -1,8 +1,8 @@
 //! State that a question wants to be other than it is.
-use super::StateOverrides;
+use super::{AccountOverride, StateOverrides};
 use crate::{ExecutionError, precompiles::Precompiles, state::BlockState};
 use pervade_storage::StateReader;
-use revm::{bytecode::Bytecode, primitives::keccak256};
+use revm::{bytecode::Bytecode, primitives::keccak256, state::AccountInfo};
 
 /// Applies overrides to a state, and moves precompiles.
 ///
@@ -16,18 +16,12 @@ pub(crate) fn apply_overrides<R: StateReader>(
 ) -> Result<(), ExecutionError> {
     let refuse = |reason: String| Err(ExecutionError::InvalidTransaction(reason));
     for (address, change) in overrides {
-        let mut info = state.account(*address)?.cloned().unwrap_or_default();
-        info.balance = change.balance.unwrap_or(info.balance);
-        info.nonce = change.nonce.unwrap_or(info.nonce);
-        if let Some(code) = &change.code {
-            info.code_hash = keccak256(code);
-            let bytecode = Bytecode::new_raw_checked(code.clone());
-            info.code = Some(bytecode.unwrap_or_else(|_| Bytecode::new_legacy(code.clone())));
-        }
         if change.state.is_some() && change.state_diff.is_some() {
             return refuse(format!("account {address} has both 'state' and 'stateDiff'"));
         }
-        state.set_account(*address, info)?;
+        if let Some(info) = overridden(state.account(*address)?, change) {
+            state.set_account(*address, info)?;
+        }
         for (slots, whole) in [(&change.state, true), (&change.state_diff, false)] {
             if let Some(slots) = slots {
                 state.set_slots(*address, slots, whole)?;
@@ -43,4 +37,21 @@ pub(crate) fn apply_overrides<R: StateReader>(
         }
     }
     Ok(())
+}
+
+/// The account as it is to be. None if nothing of it is overridden: an account that does not exist is not created by that.
+fn overridden(account: Option<&AccountInfo>, change: &AccountOverride) -> Option<AccountInfo> {
+    let AccountOverride { balance, nonce, code, state, state_diff, move_precompile_to: _ } = change;
+    if balance.is_none() && nonce.is_none() && code.is_none() && state.is_none() && state_diff.is_none() {
+        return None;
+    }
+    let mut info = account.cloned().unwrap_or_default();
+    info.balance = balance.unwrap_or(info.balance);
+    info.nonce = nonce.unwrap_or(info.nonce);
+    if let Some(code) = code {
+        info.code_hash = keccak256(code);
+        let bytecode = Bytecode::new_raw_checked(code.clone());
+        info.code = Some(bytecode.unwrap_or_else(|_| Bytecode::new_legacy(code.clone())));
+    }
+    Some(info)
 }

@@ -6,12 +6,13 @@ use super::{
     transfers::TransferLogs,
 };
 use crate::{
-    BlockOverrides, CallRequest, ExecutionError,
+    BlockError, BlockOverrides, CallRequest, ExecutionError,
     call::{CallHandler, apply_overrides, invalid_message},
     environment::is_merged,
     evm::Control,
     execute::transaction_error,
     executor::BlockExecutor,
+    header::{Governed, governed},
     roots,
     state::{BlockState, StateError},
 };
@@ -53,9 +54,29 @@ impl<'a> Simulator<'_, 'a> {
         state: BlockState<&'a StateView>,
     ) -> Result<(SimulatedBlock, BlockState<&'a StateView>), SimulationError> {
         self.check_time()?;
+        let done = self.execute(request, parent, state);
+        // What the protocol itself does in a block is stopped like a call, and fails in its own words.
+        done.map_err(|error| match error {
+            SimulationError::Block(BlockError::Invalid { .. } | BlockError::Transaction { .. }) => {
+                self.check_time().err().unwrap_or(error)
+            }
+            other => other,
+        })
+    }
+
+    fn execute(
+        &mut self,
+        request: BlockRequest,
+        parent: &(Header, B256),
+        mut state: BlockState<&'a StateView>,
+    ) -> Result<(SimulatedBlock, BlockState<&'a StateView>), SimulationError> {
         let spec = self.environment.spec;
         let merged = is_merged(spec, self.environment.base);
         let mut header = self.header(&request.block_overrides, parent, merged);
+        if let Some(Governed { gas_limit, extra_data }) = governed(spec, &mut state, header.number)? {
+            header.gas_limit = request.block_overrides.gas_limit.unwrap_or(gas_limit);
+            header.extra_data = extra_data;
+        }
         let control = Control::until(self.deadline);
         let mut executor =
             BlockExecutor::with_inspector(spec, &header, merged, state, TransferLogs::default(), control)?;
@@ -119,8 +140,6 @@ impl<'a> Simulator<'_, 'a> {
             number,
             gas_limit: overrides.gas_limit.unwrap_or(parent.gas_limit),
             timestamp,
-            // The next validators of a chain that has some.
-            extra_data: spec.pervade().map(|_| parent.extra_data.clone()).unwrap_or_default(),
             mix_hash: overrides.random.unwrap_or_default(),
             base_fee_per_gas: base_fee.map(|fee| overrides.base_fee.unwrap_or(fee)),
             withdrawals_root: forks.is_shanghai_active_at_timestamp(timestamp).then_some(EMPTY_ROOT_HASH),

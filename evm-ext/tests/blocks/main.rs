@@ -6,5 +6,6 @@ mod hostile;
 mod network;
 mod proposals;
 mod requests;
+mod simulations;
 mod system;
 mod voting;

@@ -77,7 +77,7 @@ pub(crate) fn slot(network: &Network, address: Address, slot: u64) -> U256 {
 }
 
 /// A network with a contract whose function is due from block 2 on.
-fn with_due_work(then: &str) -> (Network, Address) {
+pub(crate) fn with_due_work(then: &str) -> (Network, Address) {
     let network = network();
     let contract_address = bob().address().create(0);
     let (proposal, _) = network.propose([create(0, &contract(then)), watch(1, contract_address, trigger(1_005))]);
