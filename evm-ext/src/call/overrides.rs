@@ -3,6 +3,7 @@ use super::{AccountOverride, StateOverrides};
 use crate::{ExecutionError, precompiles::Precompiles, state::BlockState};
 use pervade_storage::StateReader;
 use revm::{bytecode::Bytecode, primitives::keccak256, state::AccountInfo};
+use std::collections::BTreeMap;
 
 /// Applies overrides to a state, and moves precompiles.
 ///
@@ -42,7 +43,8 @@ pub(crate) fn apply_overrides<R: StateReader>(
 /// The account as it is to be. None if nothing of it is overridden: an account that does not exist is not created by that.
 fn overridden(account: Option<&AccountInfo>, change: &AccountOverride) -> Option<AccountInfo> {
     let AccountOverride { balance, nonce, code, state, state_diff, move_precompile_to: _ } = change;
-    if balance.is_none() && nonce.is_none() && code.is_none() && state.is_none() && state_diff.is_none() {
+    let no_slots = state.is_none() && state_diff.as_ref().is_none_or(BTreeMap::is_empty);
+    if balance.is_none() && nonce.is_none() && code.is_none() && no_slots {
         return None;
     }
     let mut info = account.cloned().unwrap_or_default();

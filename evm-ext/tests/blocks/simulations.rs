@@ -10,7 +10,7 @@ use pervade_evm_ext::{
     AccountOverride, BlockOverrides, BlockRequest, CallRequest, SimulatedBlock, SimulationEnvironment, SimulationError,
     simulate,
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Simulates on the block of this number.
 fn run(
@@ -102,6 +102,7 @@ fn an_override_of_nothing_creates_nothing() {
     };
     let plain = with(None);
     assert_eq!(with(Some(AccountOverride::default())), plain);
+    assert_eq!(with(Some(AccountOverride { state_diff: Some(BTreeMap::new()), ..AccountOverride::default() })), plain);
     assert_ne!(with(Some(AccountOverride { balance: Some(U256::ONE), ..AccountOverride::default() })), plain);
 }
 
