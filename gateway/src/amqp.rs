@@ -9,6 +9,7 @@
 //! Every request has the idempotency key as its `message-id` and `correlation-id`, the operation as its `type`; a reply goes to
 //! the queue in `reply-to` and repeats the `correlation-id`. A form names the thing's queue, which is declared durable if it is
 //! not there, so that commands wait for a thing that is away; or an exchange of the broker's administrator with a routing key.
+mod meter;
 mod stream;
 
 use crate::{
@@ -33,17 +34,17 @@ use lapin::{
     types::{FieldTable, ShortString},
     uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism},
 };
+use meter::{MessageTooLarge, Meter};
 use std::{collections::BTreeMap, convert::Infallible, sync::Mutex};
-use stream::{Budget, Leash, MeteredStream, OverBudget, Sealed};
+use stream::{Leash, MeteredStream, Sealed};
 
 /// A frame: the library keeps buffers of a multiple of it for each connection.
 const FRAME_BYTES_MAX: u32 = 16 * 1024;
 /// Seconds between signs of life.
 const HEARTBEAT_SECONDS: u16 = 30;
-/// What the conversation around a message may take: greetings, confirmations, frames, properties.
-const OVERHEAD_BYTES: usize = 64 * 1024;
-/// What properties and frames add to one message of a subscription.
-const PER_MESSAGE_BYTES: usize = 4 * 1024;
+/// A message of a subscription that is read, and put aside if it is more than the chain takes. A longer one is not read at all:
+/// the queue stands still until somebody removes it.
+const READ_BYTES_MAX: usize = limits::UNSETTLED_BYTES_MAX / 2;
 /// A message that survives a broker's restart.
 const PERSISTENT: u8 = 2;
 
@@ -53,8 +54,8 @@ const PERSISTENT: u8 = 2;
 /// [`Failure`] with the code that the chain is told.
 pub(crate) async fn perform(reach: &Reach, admitted: &Admitted, exchange: &Exchange) -> Result<Answer, Failure> {
     let place = Place::of(admitted)?;
-    let budget = Budget::new(limits::ANSWER_BYTES_MAX.saturating_add(OVERHEAD_BYTES));
-    let link = Link::open(reach, admitted, exchange, &place, budget).await?;
+    let meter = Meter::new(limits::ANSWER_BYTES_MAX, limits::ANSWER_BYTES_MAX);
+    let link = Link::open(reach, admitted, exchange, &place, meter.clone()).await?;
     let mut channel = link.channel().await?;
     if let Place { queue: Some(queue), .. } = &place {
         channel = declare(&link, channel, queue).await?;
@@ -85,21 +86,29 @@ pub(crate) async fn perform(reach: &Reach, admitted: &Admitted, exchange: &Excha
     let (name, routing_key) = place.destination()?;
     let body = exchange.body.as_deref().unwrap_or_default();
     let confirm = channel.basic_publish(name, routing_key, options, body, properties).await.map_err(failure)?;
-    match confirm.await.map_err(failure)? {
-        Confirmation::Ack(None) => {}
-        Confirmation::Ack(Some(_)) => return Err(Failure::unreachable("no queue takes what is sent to the thing")),
-        _ => return Err(Failure::unreachable("the broker did not take the message")),
-    }
-    let Some(mut replies) = replies else { return Ok(Answer { content_type: None, body: Bytes::new() }) };
-    loop {
-        let delivery = next(&mut replies).await?;
-        if delivery.properties.correlation_id().as_ref() == Some(&key) {
-            if delivery.data.len() > limits::ANSWER_BYTES_MAX {
-                return Err(Failure::too_large());
-            }
-            return Ok(Answer { content_type: content_type(&delivery), body: delivery.data.into() });
+    let confirmed = async {
+        match confirm.await.map_err(failure)? {
+            Confirmation::Ack(None) => Ok(()),
+            Confirmation::Ack(Some(_)) => Err(Failure::unreachable("no queue takes what is sent to the thing")),
+            _ => Err(Failure::unreachable("the broker did not take the message")),
         }
-    }
+    };
+    let Some(mut replies) = replies else {
+        confirmed.await?;
+        return Ok(Answer { content_type: None, body: Bytes::new() });
+    };
+    let replied = async {
+        loop {
+            let delivery = next(&mut replies).await?;
+            meter.release(delivery.data.len());
+            if delivery.properties.correlation_id().as_ref() == Some(&key) {
+                return Ok(Answer { content_type: content_type(&delivery), body: delivery.data.into() });
+            }
+        }
+    };
+    // At the same time: replies may come first, and while too many of them wait the confirmation is not read either.
+    let ((), answer) = tokio::try_join!(confirmed, replied)?;
+    Ok(answer)
 }
 
 /// Follows a queue until the connection fails. An exchange is followed through a durable queue named `session`.
@@ -113,11 +122,10 @@ pub(crate) async fn follow(
     session: &str,
     line: &mut Line,
 ) -> Result<Infallible, Failure> {
-    let per_message = limits::UPLINK_BYTES_MAX.saturating_add(PER_MESSAGE_BYTES);
-    let budget = Budget::new(limits::UNSETTLED_MAX.saturating_mul(per_message).saturating_add(OVERHEAD_BYTES));
+    let meter = Meter::new(READ_BYTES_MAX, limits::UNSETTLED_BYTES_MAX);
     let opening = async {
         let place = Place::of(admitted)?;
-        let link = Link::open(reach, admitted, exchange, &place, budget.clone()).await?;
+        let link = Link::open(reach, admitted, exchange, &place, meter.clone()).await?;
         let channel = link.channel().await?;
         let (channel, consumer) = consume(&link, channel, &place, session).await?;
         Ok::<_, Failure>((link, channel, consumer))
@@ -135,12 +143,16 @@ pub(crate) async fn follow(
     loop {
         tokio::select! {
             delivery = next(&mut consumer), if waiting.is_none() && !window.is_full() => {
-                let delivery = delivery?;
-                budget.refill(delivery.data.len().saturating_add(PER_MESSAGE_BYTES).min(per_message));
+                let delivery = delivery.map_err(|failure| {
+                    // Somebody will take it out of the queue.
+                    let transient = failure.transient || failure.code == FailureCode::TooLarge;
+                    Failure { transient, ..failure }
+                })?;
                 if delivery.data.len() > limits::UPLINK_BYTES_MAX {
                     // It would come again for ever, and the chain cannot take it: to the queue's dead letters.
                     let options = BasicNackOptions { requeue: false, ..Default::default() };
                     delivery.acker.nack(options).await.map_err(failure)?;
+                    meter.release(delivery.data.len());
                     line.complain(Failure { transient: true, ..Failure::too_large_for(limits::UPLINK_BYTES_MAX) });
                 } else {
                     waiting = Some(delivery);
@@ -156,6 +168,7 @@ pub(crate) async fn follow(
                 }
             }
             settlement = window.settled() => {
+                meter.release(settlement.bytes);
                 let Some(acker) = ackers.remove(&settlement.number) else { continue };
                 if settlement.accepted {
                     acker.ack(BasicAckOptions::default()).await.map_err(failure)?;
@@ -216,7 +229,7 @@ impl Link {
         admitted: &Admitted,
         exchange: &Exchange,
         place: &Place,
-        budget: Budget,
+        meter: Meter,
     ) -> Result<Self, Failure> {
         let target = admitted.target();
         let security = &exchange.form.security;
@@ -243,7 +256,7 @@ impl Link {
             },
         };
         let wire = wire::connect(reach, admitted).await?;
-        let (stream, leash) = MeteredStream::new(wire, budget);
+        let (stream, leash) = MeteredStream::new(wire, meter);
         let stream = Mutex::new(Some(stream));
         // The library asks once; it is not told to connect again by itself.
         let connect = async move |_: AMQPUri, _: Runtime<Sealed>| {
@@ -337,8 +350,8 @@ fn failure(error: lapin::Error) -> Failure {
         ErrorKind::ProtocolError(said) if !TRANSIENT_CODES.contains(&said.get_id()) => {
             Failure::refused(format!("the broker refuses: {said}"))
         }
-        ErrorKind::IOError(io) if io.get_ref().is_some_and(|inner| inner.is::<OverBudget>()) => {
-            Failure { code: FailureCode::TooLarge, ..Failure::too_large() }
+        ErrorKind::IOError(io) if io.get_ref().is_some_and(|inner| inner.is::<MessageTooLarge>()) => {
+            Failure::new(FailureCode::TooLarge, io.to_string())
         }
         _ => Failure::unreachable(error.to_string()),
     }

@@ -13,6 +13,8 @@ pub const UPLINK_BYTES_MAX: usize = 64 * 1024;
 /// settled when a block has it; as many as come meanwhile must be out, or the broker waits: at a fifth of a second a block, and
 /// as much to hear of it, 5,000 a second.
 pub const UNSETTLED_MAX: usize = 2_048;
+/// Bytes of those messages: 8 KiB for each, as a payload in an envelope mostly has at most; 256 of the largest.
+pub const UNSETTLED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Blocks that prove content from outside: what one report on the chain carries.
 pub const CONTENT_BYTES_MAX: usize = 32 * 1024;
 /// Gateways of IPFS that are asked one after the other, within one attempt's time.
@@ -49,4 +51,5 @@ const _: () = {
     assert!(DESCRIPTION_BYTES_MAX <= ANSWER_BYTES_MAX);
     assert!(UPLINK_BYTES_MAX <= ANSWER_BYTES_MAX);
     assert!(UNSETTLED_MAX <= u16::MAX as usize);
+    assert!(UPLINK_BYTES_MAX <= UNSETTLED_BYTES_MAX);
 };

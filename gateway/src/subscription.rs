@@ -43,10 +43,11 @@ pub struct Message {
 ///
 /// [`Receipt::accept`] once nothing can lose the message any more, or once it is certain that nobody will ever take it.
 /// Dropping a receipt gives the message back: it is delivered again after a pause. At most [`limits::UNSETTLED_MAX`] receipts of a
-/// connection are open at a time; then the connection waits.
+/// connection, for at most [`limits::UNSETTLED_BYTES_MAX`], are open at a time; then the connection waits.
 #[derive(Debug)]
 pub struct Receipt {
     number: u64,
+    bytes: usize,
     settlements: Option<mpsc::Sender<Settlement>>,
 }
 
@@ -59,7 +60,7 @@ impl Receipt {
     fn settle(&mut self, accepted: bool) {
         if let Some(settlements) = self.settlements.take() {
             // There is room for every open receipt of the connection. If it is gone, so are those who listen.
-            let _ = settlements.try_send(Settlement { number: self.number, accepted });
+            let _ = settlements.try_send(Settlement { number: self.number, bytes: self.bytes, accepted });
         }
     }
 }
@@ -157,6 +158,8 @@ impl Outlet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Settlement {
     pub(crate) number: u64,
+    /// Length of its body.
+    pub(crate) bytes: usize,
     pub(crate) accepted: bool,
 }
 
@@ -166,24 +169,27 @@ pub(crate) struct Window {
     receiver: mpsc::Receiver<Settlement>,
     next: u64,
     open: usize,
+    bytes: usize,
 }
 
 impl Window {
     pub(crate) fn new() -> Self {
         let (sender, receiver) = mpsc::channel(limits::UNSETTLED_MAX);
-        Self { sender, receiver, next: 0, open: 0 }
+        Self { sender, receiver, next: 0, open: 0, bytes: 0 }
     }
 
-    /// Whether no message more may go out.
+    /// Whether no message more may go out: one of the largest would not fit.
     pub(crate) fn is_full(&self) -> bool {
-        self.open >= limits::UNSETTLED_MAX
+        let bytes = self.bytes.saturating_add(limits::UPLINK_BYTES_MAX);
+        self.open >= limits::UNSETTLED_MAX || bytes > limits::UNSETTLED_BYTES_MAX
     }
 
     /// Puts a message into the window; its number comes back with its settlement. Numbers count up from 0.
     pub(crate) fn put(&mut self, body: Bytes, content_type: Option<String>) -> Message {
-        let receipt = Receipt { number: self.next, settlements: Some(self.sender.clone()) };
+        let receipt = Receipt { number: self.next, bytes: body.len(), settlements: Some(self.sender.clone()) };
         self.next = self.next.saturating_add(1);
         self.open = self.open.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(body.len());
         Message { body, content_type, receipt }
     }
 
@@ -192,6 +198,7 @@ impl Window {
         match self.receiver.recv().await {
             Some(settlement) => {
                 self.open = self.open.saturating_sub(1);
+                self.bytes = self.bytes.saturating_sub(settlement.bytes);
                 settlement
             }
             // Not reached: this side holds a sender itself.
@@ -207,10 +214,10 @@ mod tests {
     #[tokio::test]
     async fn a_receipt_settles_once_and_a_dropped_one_gives_back() {
         let mut window = Window::new();
-        window.put(Bytes::new(), None).receipt.accept();
+        window.put(Bytes::from_static(b"one"), None).receipt.accept();
         drop(window.put(Bytes::new(), None));
-        assert_eq!(window.settled().await, Settlement { number: 0, accepted: true });
-        assert_eq!(window.settled().await, Settlement { number: 1, accepted: false });
+        assert_eq!(window.settled().await, Settlement { number: 0, bytes: 3, accepted: true });
+        assert_eq!(window.settled().await, Settlement { number: 1, bytes: 0, accepted: false });
         assert!(window.receiver.try_recv().is_err());
     }
 
@@ -231,6 +238,23 @@ mod tests {
         for _ in 1..limits::UNSETTLED_MAX {
             assert!(!window.settled().await.accepted);
         }
+    }
+
+    #[tokio::test]
+    async fn a_window_takes_the_largest_messages_to_its_bytes_and_none_past_them() {
+        let mut window = Window::new();
+        let largest = Bytes::from(vec![0; limits::UPLINK_BYTES_MAX]);
+        let mut out = Vec::new();
+        while !window.is_full() {
+            out.push(window.put(largest.clone(), None));
+        }
+        assert_eq!(out.len() * limits::UPLINK_BYTES_MAX, limits::UNSETTLED_BYTES_MAX);
+        out.remove(0).receipt.accept();
+        window.settled().await;
+        assert!(!window.is_full());
+        // A byte more than leaves room for one of the largest.
+        out.push(window.put(Bytes::from_static(b"x"), None));
+        assert!(window.is_full());
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The stream that the AMQP library speaks over: one that the policy opened, counted while it arrives, and cut when whoever
 //! asked for it is gone.
+use super::meter::{Frames, Meter};
 use crate::wire::Wire;
 use async_rs::{
     Tokio,
@@ -14,10 +15,6 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -26,46 +23,22 @@ use tokio::{
     sync::oneshot,
 };
 
-/// More came than was asked for.
-#[derive(Debug, thiserror::Error)]
-#[error("more bytes came than allowed")]
-pub(super) struct OverBudget;
-
-/// Bytes that may still come.
-#[derive(Debug, Clone)]
-pub(super) struct Budget(Arc<AtomicUsize>);
-
-impl Budget {
-    pub(super) fn new(bytes: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(bytes)))
-    }
-
-    /// Allows as many more.
-    pub(super) fn refill(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn spend(&self, bytes: usize) -> io::Result<()> {
-        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        left.map(|_| ()).map_err(|_| io::Error::other(OverBudget))
-    }
-}
-
 /// While it lives, so does its stream.
 pub(super) struct Leash(#[expect(dead_code, reason = "its end is what is heard")] oneshot::Sender<()>);
 
 /// A stream.
 pub(super) struct MeteredStream {
     wire: Box<dyn Wire>,
-    budget: Budget,
+    meter: Meter,
+    frames: Frames,
     /// `None` once it is gone.
     leash: Option<oneshot::Receiver<()>>,
 }
 
 impl MeteredStream {
-    pub(super) fn new(wire: Box<dyn Wire>, budget: Budget) -> (Self, Leash) {
+    pub(super) fn new(wire: Box<dyn Wire>, meter: Meter) -> (Self, Leash) {
         let (holder, leash) = oneshot::channel();
-        (Self { wire, budget, leash: Some(leash) }, Leash(holder))
+        (Self { wire, meter, frames: Frames::default(), leash: Some(leash) }, Leash(holder))
     }
 
     /// Fails once the leash is gone.
@@ -83,11 +56,12 @@ impl MeteredStream {
 impl AsyncRead for MeteredStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         self.poll_leash(context)?;
+        ready!(self.meter.poll_room(context));
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.wire).poll_read(context, &mut buffer))?;
-        let bytes = buffer.filled().len();
-        self.budget.spend(bytes)?;
-        Poll::Ready(Ok(bytes))
+        let Self { frames, meter, .. } = &mut *self;
+        frames.pass(buffer.filled(), meter)?;
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 
@@ -184,22 +158,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_are_taken_to_the_budget_and_refused_one_past_it() {
-        let (near, mut far) = tokio::io::duplex(64);
-        let budget = Budget::new(10);
-        let (mut stream, _leash) = MeteredStream::new(Box::new(near), budget.clone());
-        far.write_all(&[0; 10]).await.unwrap();
-        assert_eq!(read(&mut stream).await.unwrap(), 10);
-        budget.refill(5);
-        far.write_all(&[0; 6]).await.unwrap();
-        let error = read(&mut stream).await.unwrap_err();
-        assert!(error.get_ref().is_some_and(|inner| inner.is::<OverBudget>()), "{error}");
+    async fn nothing_is_read_while_too_much_is_held() {
+        let (near, mut far) = tokio::io::duplex(8 * 1024);
+        let meter = Meter::new(1, 0);
+        let (mut stream, _leash) = MeteredStream::new(Box::new(near), meter.clone());
+        // Two messages, each with a body of one byte.
+        for _ in 0..2 {
+            far.write_all(&[2, 0, 1, 0, 0, 0, 12, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xce]).await.unwrap();
+            far.write_all(&[3, 0, 1, 0, 0, 0, 1, 7, 0xce]).await.unwrap();
+        }
+        assert_eq!(read(&mut stream).await.unwrap(), 58);
+        far.write_all(&[8]).await.unwrap();
+        assert!(futures_util::poll!(Box::pin(read(&mut stream))).is_pending());
+        meter.release(1);
+        assert_eq!(read(&mut stream).await.unwrap(), 1);
     }
 
     #[tokio::test]
     async fn a_stream_ends_with_its_leash() {
         let (near, _far) = tokio::io::duplex(64);
-        let (mut stream, leash) = MeteredStream::new(Box::new(near), Budget::new(10));
+        let (mut stream, leash) = MeteredStream::new(Box::new(near), Meter::new(10, 10));
         let cut = async {
             tokio::task::yield_now().await;
             drop(leash);

@@ -9,12 +9,19 @@ use crate::{
 use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueDeclareOptions},
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueDeclareOptions,
+        QueuePurgeOptions,
+    },
     types::FieldTable,
 };
-use pervade_gateway::{Bindings, FailureCode, Thing};
-use std::{fs, process::Command};
+use pervade_gateway::{
+    Bindings, FailureCode, Thing,
+    limits::{UNSETTLED_BYTES_MAX, UPLINK_BYTES_MAX},
+};
+use std::{fs, process::Command, time::Duration};
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 const HOST: &str = "broker.example";
 
@@ -284,6 +291,41 @@ async fn slow_rabbitmq_keeps_messages_until_somebody_vouches_for_them() {
     assert_eq!((failure.code, failure.transient), (FailureCode::TooLarge, true), "{failure}");
     send("6").await;
     message(&mut events).await.receipt.accept();
+
+    // More than may be unsettled: the broker waits, and goes on as messages are settled.
+    let largest = vec![b'a'; UPLINK_BYTES_MAX];
+    let publish = async |bytes: &[u8]| {
+        let properties = BasicProperties::default();
+        channel.basic_publish("".into(), "opened".into(), options, bytes, properties).await.unwrap();
+    };
+    let in_all = 2 * UNSETTLED_BYTES_MAX / UPLINK_BYTES_MAX;
+    for _ in 0..in_all {
+        publish(&largest).await;
+    }
+    let mut out = Vec::new();
+    // Nothing comes any more: there is no sign of it but silence.
+    while let Ok(message) = timeout(Duration::from_secs(2), message(&mut events)).await {
+        out.push(message);
+    }
+    let bytes = out.len() * UPLINK_BYTES_MAX;
+    assert!((UNSETTLED_BYTES_MAX / 2..=UNSETTLED_BYTES_MAX).contains(&bytes), "{bytes} bytes are out");
+    let mut taken = out.len();
+    out.into_iter().for_each(|message| message.receipt.accept());
+    while taken < in_all {
+        message(&mut events).await.receipt.accept();
+        taken += 1;
+    }
+
+    // What is not even read is told, again and again, until it is gone.
+    publish(&vec![b'a'; UNSETTLED_BYTES_MAX / 2 + 1]).await;
+    for _ in 0..2 {
+        let failure = events.next().await.unwrap().unwrap_err();
+        assert_eq!((failure.code, failure.transient), (FailureCode::TooLarge, true), "{failure}");
+    }
+    // While it is on its way it is not in the queue.
+    while channel.queue_purge("opened".into(), QueuePurgeOptions::default()).await.unwrap() == 0 {}
+    send("7").await;
+    message_that_says(&mut events, "7").await.receipt.accept();
 
     // An exchange is followed through a queue of this gateway, which keeps what comes while it is away.
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };

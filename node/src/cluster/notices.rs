@@ -34,6 +34,9 @@ pub(super) fn notice(notice: &Notice, own: Option<Address>, view: &LocalView) {
     match notice {
         Notice::Round { height, round, proposer, ours } => {
             metrics::round(*height, *round);
+            if view.update(|agreement| agreement.silence.ends(*height)) {
+                tracing::info!(height, "this validator signs again");
+            }
             if *round > 0 {
                 tracing::info!(height, round, %proposer, ours, "another round");
             }
@@ -70,7 +73,10 @@ pub(super) fn notice(notice: &Notice, own: Option<Address>, view: &LocalView) {
         }
         Notice::Syncing { height, target } => tracing::debug!(height, target, "fetching blocks"),
         Notice::Silent { height, reason } => {
-            tracing::warn!(height, reason = silence(*reason), "this validator does not sign at this height")
+            // A node that catches up passes many such heights: one line for all of them.
+            if view.update(|agreement| agreement.silence.begins(*height, *reason)) {
+                tracing::warn!(height, reason = silence(*reason), "this validator does not sign at this height");
+            }
         }
         Notice::SecondSignatureRefused { height, round } => {
             tracing::error!(height, round, "refused to sign twice: this validator is silent for this height");

@@ -1,6 +1,7 @@
 //! What the node knows of its cluster, for JSON-RPC, metrics and probes.
 use alloy_primitives::{Address, Bytes};
 use parking_lot::RwLock;
+use pervade_consensus::SilenceReason;
 use pervade_p2p::{NetworkHandle, PeerInfo};
 use pervade_rpc::{ClusterStatus, ClusterView, PeerStatus, SyncProgress};
 use pervade_storage::RecoveredBlock;
@@ -39,6 +40,24 @@ pub(super) struct Agreement {
     pub(super) step: &'static str,
     pub(super) missed_blocks: u64,
     pub(super) clock_skew_ms: Option<i64>,
+    pub(super) silence: Silence,
+}
+
+/// The last height at which this validator did not sign, and why, until one at which it does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Silence(Option<(u64, SilenceReason)>);
+
+impl Silence {
+    /// It does not sign at a height. True if it did before, or did not for another reason.
+    pub(super) fn begins(&mut self, height: u64, reason: SilenceReason) -> bool {
+        let before = self.0.replace((height, reason));
+        before.is_none_or(|(_, earlier)| earlier != reason)
+    }
+
+    /// There is a round of a height. True if it was silent until that height.
+    pub(super) fn ends(&mut self, height: u64) -> bool {
+        self.0.take_if(|(last, _)| *last < height).is_some()
+    }
 }
 
 impl LocalView {
@@ -75,8 +94,8 @@ impl LocalView {
     }
 
     /// Changes what the driver says.
-    pub(super) fn update(&self, change: impl FnOnce(&mut Agreement)) {
-        change(&mut self.agreement.write());
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Agreement) -> T) -> T {
+        change(&mut self.agreement.write())
     }
 
     /// A block became the head.
@@ -152,5 +171,23 @@ impl ClusterView for LocalView {
         if self.told.try_send(encoded).is_err() {
             crate::metrics::transactions_untold(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SilenceReason::{HeightForbidden, LogDamaged};
+
+    #[test]
+    fn silence_is_told_once_for_each_reason_and_so_is_its_end() {
+        let mut silence = Silence::default();
+        assert!(!silence.ends(4));
+        assert!(silence.begins(5, HeightForbidden));
+        assert!(!silence.ends(5), "a round of the silent height");
+        assert!(!silence.begins(6, HeightForbidden));
+        assert!(silence.begins(6, LogDamaged));
+        assert!(silence.ends(7) && !silence.ends(8));
+        assert!(silence.begins(9, LogDamaged));
     }
 }

@@ -48,7 +48,7 @@ async fn a_message_is_acknowledged_when_a_block_has_it_and_not_before() {
     assert_eq!(world.send(), [1, 2]);
     assert_eq!(world.send(), [0u64; 0], "on their way");
     assert!(world.mailbox.published((THING, 2)));
-    assert_eq!(world.broker.settled().await, Settlement { number: 1, accepted: true });
+    assert_eq!(world.broker.settled().await, Settlement { number: 1, bytes: 0, accepted: true });
     assert_eq!(world.mailbox.len(), 1);
     assert!(!world.mailbox.published((THING, 2)), "once");
 }
@@ -61,7 +61,7 @@ async fn a_message_that_came_twice_is_sent_once_and_acknowledged_twice() {
     assert_eq!(world.send(), [1]);
     world.mailbox.published((THING, 1));
     for number in [0, 1] {
-        assert_eq!(world.broker.settled().await, Settlement { number, accepted: true });
+        assert_eq!(world.broker.settled().await, Settlement { number, bytes: 0, accepted: true });
     }
 }
 
@@ -73,7 +73,7 @@ async fn what_is_skipped_for_good_is_acknowledged_and_what_is_too_early_sent_aga
     assert_eq!(world.mailbox.skipped((THING, 1), 4, world.now), Skipped::Unknown, "it was not sent from here");
     world.send();
     assert_eq!(world.mailbox.skipped((THING, 1), 4, world.now), Skipped::ForGood);
-    assert_eq!(world.broker.settled().await, Settlement { number: 0, accepted: true });
+    assert_eq!(world.broker.settled().await, Settlement { number: 0, bytes: 0, accepted: true });
     assert_eq!(world.mailbox.skipped((THING, 2), FUTURE, world.now), Skipped::TooEarly);
     assert!(world.send().is_empty());
     world.now += TOO_EARLY_AGAIN;
