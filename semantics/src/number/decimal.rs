@@ -50,7 +50,7 @@ impl Decimal {
             None => (mantissa, "0"),
         };
         let exponent_at = sign_bytes.saturating_add(mantissa.len()).saturating_add(1);
-        let exponent = parse_exponent(written).ok_or(Error::payload(exponent_at, "an exponent has digits"))?;
+        let exponent = parse_exponent(written).ok_or_else(|| Error::payload(exponent_at, "an exponent has digits"))?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
         let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number(whole) || !is_number(fraction) {
@@ -58,22 +58,13 @@ impl Decimal {
         }
         let fraction = fraction.trim_end_matches('0');
         let whole = whole.trim_start_matches('0');
-        let mut digits = String::with_capacity(whole.len().saturating_add(fraction.len()));
-        digits.push_str(whole);
-        digits.push_str(fraction);
-        let significant = digits.trim_start_matches('0');
-        let trimmed = significant.trim_end_matches('0');
-        if trimmed.is_empty() {
+        let (number, zeros) = significant(whole, fraction)?;
+        if number.is_zero() {
             return Ok(Self::from(0));
         }
-        if trimmed.len() > DIGITS_MAX {
-            return Err(Error::limit("digits", DIGITS_MAX));
-        }
-        let zeros = i64::try_from(significant.len().saturating_sub(trimmed.len())).unwrap_or(i64::MAX);
         let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
         let exponent = exponent.saturating_sub(scale).saturating_add(zeros);
         let exponent = i32::try_from(exponent).unwrap_or(if exponent < 0 { i32::MIN } else { i32::MAX });
-        let number = BigInt::parse_bytes(trimmed.as_bytes(), 10).ok_or(Error::payload(0, "not a number"))?;
         Self::new(if negative { -number } else { number }, exponent)
     }
 
@@ -128,6 +119,38 @@ impl Decimal {
         self.number.bits().saturating_add(u64::from(self.exponent.unsigned_abs()).saturating_mul(4))
     }
 }
+
+/// The digits before and after a point as one number without zeros at its end, and how many of these there were.
+fn significant(whole: &str, fraction: &str) -> Result<(BigInt, i64), Error> {
+    if whole.len().saturating_add(fraction.len()) <= SHORT_DIGITS_MAX {
+        // As nearly all numbers of devices: without any text in between.
+        let digits = whole.bytes().chain(fraction.bytes()).map(|byte| u64::from(byte.saturating_sub(b'0')));
+        let mut number = digits.fold(0u64, |number, digit| number.saturating_mul(10).saturating_add(digit));
+        let mut zeros = 0i64;
+        while number != 0 && number.is_multiple_of(10) {
+            number /= 10;
+            zeros = zeros.saturating_add(1);
+        }
+        return Ok((number.into(), zeros));
+    }
+    let mut digits = String::with_capacity(whole.len().saturating_add(fraction.len()));
+    digits.push_str(whole);
+    digits.push_str(fraction);
+    let significant = digits.trim_start_matches('0');
+    let trimmed = significant.trim_end_matches('0');
+    if trimmed.is_empty() {
+        return Ok((BigInt::ZERO, 0));
+    }
+    if trimmed.len() > DIGITS_MAX {
+        return Err(Error::limit("digits", DIGITS_MAX));
+    }
+    let number = BigInt::parse_bytes(trimmed.as_bytes(), 10).ok_or_else(|| Error::payload(0, "not a number"))?;
+    let zeros = significant.len().saturating_sub(trimmed.len());
+    Ok((number, i64::try_from(zeros).unwrap_or(i64::MAX)))
+}
+
+/// Digits that fit a `u64` whatever they are.
+const SHORT_DIGITS_MAX: usize = 19;
 
 /// Saturates: what is too large is refused by its size, not by its writing.
 fn parse_exponent(text: &str) -> Option<i64> {
@@ -249,6 +272,27 @@ mod tests {
         assert_eq!(sum.to_string(), "1276020026.001");
         assert!(Decimal::parse("1e4096").unwrap().add(&Decimal::parse("1").unwrap()).is_err());
         assert!(Decimal::parse("1.5").unwrap() < Decimal::parse("1.51").unwrap());
+    }
+
+    #[test]
+    fn short_and_long_numbers_are_read_alike() {
+        for digits in 1..=2 * SHORT_DIGITS_MAX {
+            for text in
+                ["9".repeat(digits), format!("1{}", "0".repeat(digits - 1)), format!("0.{}7", "0".repeat(digits - 1))]
+            {
+                let number = Decimal::parse(&text).unwrap();
+                // Zeros before it make it long.
+                let long = Decimal::parse(&format!(
+                    "0.{}{}e{}",
+                    "0".repeat(40),
+                    text.replacen('.', "", 1),
+                    40 + text.split('.').next().unwrap().len()
+                ))
+                .unwrap();
+                assert_eq!((number.number(), number.exponent()), (long.number(), long.exponent()), "{text}");
+                assert_eq!(number.to_string(), long.to_string(), "{text}");
+            }
+        }
     }
 
     #[test]

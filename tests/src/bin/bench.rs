@@ -8,6 +8,10 @@ use pervade_tests::{
     load::{CompareOptions, compare},
 };
 
+/// The node's own.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures pervade
 #[derive(Parser)]
 struct Arguments {

@@ -14,7 +14,7 @@ use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const GATEWAYS: u32 = 4;
@@ -22,6 +22,7 @@ const TRUTH: u64 = 420;
 const OTHER_TRUTH: u64 = 421;
 const FALLBACK: u64 = 999;
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
 /// The gateways do not agree.
 const NO_AGREEMENT: u16 = 6;
 /// Time between blocks of the validators, milliseconds.
@@ -115,8 +116,16 @@ pub async fn shipping_cost(folder: &Path) -> eyre::Result<ShippingReport> {
     let two_lie = ask(FALLBACK, NO_AGREEMENT).await?;
 
     ensure_proved(&cluster, shipping, FALLBACK).await?;
-    let status = cluster.node(1).rpc.call("pervade_gatewayStatus", json!([])).await?;
-    ensure!(status["account"] == json!(gateways[1]) && status["openRequests"] == 0, "{status}");
+    // The gateway hears of a block after the node has it.
+    let begun = Instant::now();
+    loop {
+        let status = cluster.node(1).rpc.call("pervade_gatewayStatus", json!([])).await?;
+        if status["account"] == json!(gateways[1]) && status["openRequests"] == 0 {
+            break;
+        }
+        ensure!(begun.elapsed() < ANSWER_MAX, "{status}");
+        tokio::time::sleep(POLL).await;
+    }
     Ok(ShippingReport { honest, one_lies, two_lie })
 }
 
