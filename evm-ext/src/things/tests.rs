@@ -10,11 +10,11 @@ mod requests;
 mod triggers;
 
 use super::{
-    abi::IThings,
+    abi::IThings::{self, Comparison, TriggerKind},
     signatures::{DeviceMessage, Register, digest},
 };
 use crate::precompiles::harness::{CHAIN_ID, Failure, Harness, WEALTH, forwarder};
-use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, I256, Signature, U256, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
@@ -25,6 +25,33 @@ pub(super) const OTHER: Address = Address::repeat_byte(0xa2);
 pub(super) const RELAYER: Address = Address::repeat_byte(0xa3);
 /// A contract that calls the precompile with what it is called with.
 pub(super) const CONTRACT: Address = Address::repeat_byte(0xc1);
+
+/// Model and property of [`trigger`].
+pub(super) const MODEL: B256 = B256::repeat_byte(0x11);
+pub(super) const PROPERTY: B256 = B256::repeat_byte(0x22);
+
+/// A trigger of a kind that says nothing else of when it fires.
+pub(super) fn trigger(kind: TriggerKind) -> IThings::Trigger {
+    IThings::Trigger {
+        kind,
+        thing: B256::ZERO,
+        otherThing: B256::ZERO,
+        model: MODEL,
+        property: PROPERTY,
+        comparison: Comparison::Greater,
+        threshold: I256::ZERO,
+        exponent: 0,
+        hysteresis: U256::ZERO,
+        radiusMetres: 0,
+        maxAge: 0,
+        firstTime: 0,
+        interval: 0,
+        maxFirings: 0,
+        action: FixedBytes([1, 2, 3, 4]),
+        actionGas: 100_000,
+        maxFeePerGas: 1_000_000_000,
+    }
+}
 
 /// A device with its key.
 pub(super) struct Device {

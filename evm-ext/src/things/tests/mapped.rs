@@ -2,7 +2,7 @@
 use super::{
     CONTRACT, Device, OTHER, OWNER, RELAYER, harness, refusal,
     requests::{answer, ask, due, gateway, invalid_proof, prepared, read, report, status},
-    send,
+    send, trigger,
 };
 use crate::{
     precompiles::harness::{Harness, START},
@@ -77,23 +77,13 @@ fn watch_above(harness: &mut Harness, thing: B256, model: B256, degrees: i64) {
     let grant = IThings::grantCall { thing, consumer: CONTRACT, operations: 0b1111, expiry: u64::MAX };
     send(harness, OWNER, &grant).unwrap();
     let trigger = IThings::Trigger {
-        kind: IThings::TriggerKind::Threshold,
         thing,
-        otherThing: B256::ZERO,
         model,
         property: keccak256(PROPERTY),
-        comparison: IThings::Comparison::Greater,
         threshold: I256::try_from(degrees).unwrap(),
-        exponent: 0,
-        hysteresis: U256::ZERO,
-        radiusMetres: 0,
-        maxAge: 0,
-        firstTime: 0,
-        interval: 0,
-        maxFirings: 0,
         action: FixedBytes([9; 4]),
-        actionGas: 100_000,
         maxFeePerGas: 0,
+        ..trigger(IThings::TriggerKind::Threshold)
     };
     send(harness, CONTRACT, &IThings::watchCall { trigger }).unwrap();
 }

@@ -1,11 +1,11 @@
 //! Where gas has no price, quotas keep payers apart.
-use super::{CONTRACT, OTHER, OWNER, RELAYER, refusal, send};
+use super::{CONTRACT, OTHER, OWNER, RELAYER, refusal, send, trigger};
 use crate::{
     governance::abi::IGovernance,
     precompiles::harness::{Harness, START, forwarder},
     things::{abi::IThings, begin, end, plan, promote, quotas},
 };
-use alloy_primitives::{Address, B256, FixedBytes, I256, U256, hex};
+use alloy_primitives::{Address, B256, U256, hex};
 use alloy_sol_types::SolValue;
 use pervade_chainspec::{
     BaseFeeRule, PermissionRule, PervadeConfig, ValidatorConfig,
@@ -36,23 +36,10 @@ fn govern(harness: &mut Harness, action: IGovernance::Action, arguments: Vec<u8>
 
 fn watch() -> IThings::watchCall {
     let trigger = IThings::Trigger {
-        kind: IThings::TriggerKind::AtTime,
-        thing: B256::ZERO,
-        otherThing: B256::ZERO,
-        model: B256::ZERO,
-        property: B256::ZERO,
-        comparison: IThings::Comparison::Less,
-        threshold: I256::ZERO,
-        exponent: 0,
-        hysteresis: U256::ZERO,
-        radiusMetres: 0,
-        maxAge: 0,
         firstTime: START,
-        interval: 0,
-        maxFirings: 0,
-        action: FixedBytes([1; 4]),
         actionGas: CALLBACK_GAS_MAX,
         maxFeePerGas: 0,
+        ..trigger(IThings::TriggerKind::AtTime)
     };
     IThings::watchCall { trigger }
 }

@@ -1,10 +1,10 @@
 //! Triggers fire when they should, once, and only while they are paid for.
-use super::{CONTRACT, Device, OTHER, OWNER, RELAYER, harness, refusal, send};
+use super::{CONTRACT, Device, MODEL, OTHER, OWNER, PROPERTY, RELAYER, harness, refusal, send, trigger};
 use crate::{
     precompiles::harness::{Harness, START},
     things::{
         Item,
-        abi::IThings::{self, Comparison, TriggerKind},
+        abi::IThings::{self, TriggerKind},
         begin, end,
         observations::Observation,
         plan, promote, triggers,
@@ -14,30 +14,6 @@ use alloy_primitives::{B256, FixedBytes, I256, U256};
 use pervade_chainspec::params::{CALLBACK_GAS_MAX, RADIUS_METRES_MAX, THINGS_ADDRESS, WATCHERS_MAX};
 
 const NOW_MS: u64 = START * 1_000;
-const MODEL: B256 = B256::repeat_byte(0x11);
-const PROPERTY: B256 = B256::repeat_byte(0x22);
-
-fn trigger(kind: TriggerKind) -> IThings::Trigger {
-    IThings::Trigger {
-        kind,
-        thing: B256::ZERO,
-        otherThing: B256::ZERO,
-        model: MODEL,
-        property: PROPERTY,
-        comparison: Comparison::Greater,
-        threshold: I256::ZERO,
-        exponent: 0,
-        hysteresis: U256::ZERO,
-        radiusMetres: 0,
-        maxAge: 0,
-        firstTime: 0,
-        interval: 0,
-        maxFirings: 0,
-        action: FixedBytes([1, 2, 3, 4]),
-        actionGas: 100_000,
-        maxFeePerGas: 1_000_000_000,
-    }
-}
 
 fn watch(harness: &mut Harness, of: IThings::Trigger) -> U256 {
     send(harness, CONTRACT, &IThings::watchCall { trigger: of }).unwrap()
