@@ -147,7 +147,7 @@ impl GatewayConfig {
     /// # Errors
     /// [`GatewayError`], naming the field.
     pub fn read(file: &Path) -> Result<Self, GatewayError> {
-        let text = read(file)?;
+        let text = read(String::new(), file)?;
         let parsed: File = toml::from_str(&text)
             .map_err(|error| GatewayError::Syntax { file: file.to_owned(), problem: error.to_string() })?;
         let folder = file.parent().unwrap_or(Path::new("."));
@@ -174,7 +174,8 @@ impl GatewayConfig {
             authorities: parsed
                 .ca
                 .iter()
-                .map(|file| read(&folder.join(file)).map(String::into_bytes))
+                .enumerate()
+                .map(|(i, file)| read(format!("ca[{i}]: "), &folder.join(file)).map(String::into_bytes))
                 .collect::<Result<_, _>>()?,
             allow: parsed
                 .allow
@@ -281,9 +282,10 @@ impl CredentialText {
                 return Err(wrong(place(part), "", problem));
             }
         }
-        let file = |file: Option<PathBuf>| read(&folder.join(file.unwrap_or_default()));
-        let line =
-            |path: Option<PathBuf>| file(path).map(|text| Secret(text.lines().next().unwrap_or_default().to_owned()));
+        let file = |part: &str, file: Option<PathBuf>| read(place(part) + ": ", &folder.join(file.unwrap_or_default()));
+        let line = |path: Option<PathBuf>| {
+            file("secret", path).map(|text| Secret(text.lines().next().unwrap_or_default().to_owned()))
+        };
         let credential = match self.kind {
             CredentialKind::Basic => {
                 Credential::Basic { user: self.user.unwrap_or_default(), password: line(self.secret)? }
@@ -291,7 +293,8 @@ impl CredentialText {
             CredentialKind::Bearer => Credential::Bearer { token: line(self.secret)? },
             CredentialKind::ApiKey => Credential::ApiKey { key: line(self.secret)? },
             CredentialKind::Certificate => {
-                Credential::Certificate { pem: Secret(file(self.certificate)? + "\n" + &file(self.key)?) }
+                let certificate = file("certificate", self.certificate)?;
+                Credential::Certificate { pem: Secret(certificate + "\n" + &file("key", self.key)?) }
             }
         };
         Ok((of, credential))
@@ -306,8 +309,9 @@ fn wrong(field: String, value: impl ToString, problem: &'static str) -> GatewayE
     GatewayError::Field { field, value: value.to_string(), problem }
 }
 
-fn read(file: &Path) -> Result<String, GatewayError> {
-    let error = |error| GatewayError::File { file: file.to_owned(), error };
+/// `field`: see [`GatewayError::File`].
+fn read(field: String, file: &Path) -> Result<String, GatewayError> {
+    let error = |error| GatewayError::File { field: field.clone(), file: file.to_owned(), error };
     let too_long = || std::io::Error::other("longer than 64 KiB");
     if fs::metadata(file).map_err(error)?.len() > limits::SECRET_FILE_BYTES_MAX {
         return Err(error(too_long()));
@@ -372,8 +376,8 @@ mod tests {
             ("attempt_ms = 10001", "attempt_ms"),
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'", "credential[0].secret"),
             ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'token'\nuser = 'x'", "credential[0].user"),
-            ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'missing'", "missing"),
-            ("ca = ['missing.pem']", "missing.pem"),
+            ("[[credential]]\nhost = 'a.b'\nkind = 'bearer'\nsecret = 'missing'", "credential[0].secret: "),
+            ("ca = ['token', 'missing.pem']", "ca[1]: "),
             ("[[ipfs]]\nurl = 'ipfs://a.b'", "ipfs[0].url"),
             ("[[ipfs]]\nurl = 'https://a.b/?x=1'", "ipfs[0].url"),
         ] {

@@ -77,8 +77,10 @@ impl Failure {
 #[non_exhaustive]
 pub enum GatewayError {
     /// A file cannot be read.
-    #[error("{}: {error}", file.display())]
+    #[error("{field}{}: {error}", file.display())]
     File {
+        /// The field that names it, with a colon: `credential[0].secret: `; empty for the configuration itself.
+        field: String,
         /// The file.
         file: PathBuf,
         /// What the operating system says.
@@ -120,4 +122,13 @@ pub enum GatewayError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+/// The innermost cause, which says most.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
 }

@@ -4,7 +4,7 @@
 use crate::{
     bindings::{Answer, Exchange},
     config::{Credential, Secret},
-    error::{Failure, FailureCode, GatewayError},
+    error::{Failure, FailureCode, GatewayError, innermost},
     limits,
     policy::{Admitted, Policy},
     target::Scheme,
@@ -15,7 +15,7 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
     redirect,
 };
-use std::{collections::BTreeMap, error::Error, net::SocketAddr, sync::Mutex};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex};
 
 /// A client speaks to one host at one address, with its certificate or without.
 type ClientKey = (String, SocketAddr, bool);
@@ -224,10 +224,6 @@ fn failure(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::timeout();
     }
-    // The innermost cause says most; the address is known, and could hold a key.
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    Failure::unreachable(cause.to_string())
+    // The address is known, and could hold a key.
+    Failure::unreachable(innermost(error).to_string())
 }

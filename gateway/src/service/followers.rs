@@ -1,15 +1,16 @@
 //! [`Followers`]: subscriptions to the events and properties of the things that name this gateway.
 use super::{
     chain::{Chain, RegisteredThing},
-    limits::{ARRIVED_MAX, FOLLOWED_MAX, LOOKED_UP_MAX, THING_BLOCKS_MAX},
+    limits::{ARRIVED_MAX, FOLLOW_AGAIN, FOLLOWED_MAX, LOOKED_UP_MAX, SAME_TROUBLE_AGAIN, THING_BLOCKS_MAX},
 };
-use crate::{Bindings, Failure, GatewayError, Receipt, Thing};
+use crate::{Bindings, Failure, FailureCode, GatewayError, Operation, Receipt, Thing};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
 use pervade_evm_ext::things::IThings;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio::{sync::mpsc, task::AbortHandle};
 
@@ -132,34 +133,94 @@ impl Followers {
                 tracing::warn!(thing = %id, limit = FOLLOWED_MAX, "no more things can be followed");
                 break;
             }
-            let (bindings, thing, name) = (self.bindings.clone(), thing.clone(), self.own.to_string());
-            let arrivals = self.arrivals.clone();
-            let task = tokio::spawn(async move {
-                // Finding a name may take its time, which nobody else waits for.
-                let mut messages = match bindings.subscribe(&thing, operation, &affordance, &name).await {
-                    Ok(messages) => messages,
-                    Err(failure) => return warn(id, &affordance, &failure),
-                };
-                while let Some(next) = messages.next().await {
-                    match next {
-                        Ok(message) => {
-                            let arrived = Arrived { thing: id, body: Bytes(message.body), receipt: message.receipt };
-                            if arrivals.send(arrived).await.is_err() {
-                                return;
-                            }
-                        }
-                        Err(failure) => warn(id, &affordance, &failure),
-                    }
-                }
-            });
+            let way = Way {
+                id,
+                thing: thing.clone(),
+                operation,
+                affordance,
+                gateway: self.own.to_string(),
+                bindings: self.bindings.clone(),
+                arrivals: self.arrivals.clone(),
+                pause: FOLLOW_AGAIN,
+            };
+            let task = tokio::spawn(way.follow());
             tasks.push(task.abort_handle());
         }
         tasks
     }
 }
 
-fn warn(thing: B256, affordance: &str, failure: &Failure) {
-    tracing::warn!(%thing, affordance, %failure, "a thing cannot be followed");
+/// From one event or property of a thing to the service.
+struct Way {
+    id: B256,
+    thing: Thing,
+    operation: Operation,
+    affordance: String,
+    gateway: String,
+    bindings: Arc<Bindings>,
+    arrivals: mpsc::Sender<Arrived>,
+    pause: Duration,
+}
+
+impl Way {
+    /// Follows until the service ends, or until nothing but another description or configuration can help.
+    async fn follow(self) {
+        let mut trouble = Trouble::default();
+        while let Err(failure) = self.follow_once(&mut trouble).await {
+            self.warn(&failure, &mut trouble);
+            if matches!(failure.code, FailureCode::NotAllowed | FailureCode::UnsupportedForm | FailureCode::Malformed) {
+                return;
+            }
+            tokio::time::sleep(self.pause).await;
+        }
+    }
+
+    /// Follows until the service ends. Else the failure that trying again at once does not mend.
+    async fn follow_once(&self, trouble: &mut Trouble) -> Result<(), Failure> {
+        let Self { bindings, thing, operation, affordance, gateway, .. } = self;
+        // Finding a name may take its time, which nobody else waits for.
+        let mut messages = bindings.subscribe(thing, *operation, affordance, gateway).await?;
+        let mut last = None;
+        while let Some(next) = messages.next().await {
+            match next {
+                Ok(message) => {
+                    *trouble = Trouble::default();
+                    let arrived = Arrived { thing: self.id, body: Bytes(message.body), receipt: message.receipt };
+                    if self.arrivals.send(arrived).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Err(failure) => {
+                    self.warn(&failure, trouble);
+                    last = Some(failure);
+                }
+            }
+        }
+        last.map_or(Ok(()), Err)
+    }
+
+    fn warn(&self, failure: &Failure, trouble: &mut Trouble) {
+        if trouble.is_new(&failure.to_string(), Instant::now()) {
+            let (thing, affordance) = (self.id, &self.affordance);
+            tracing::warn!(%thing, affordance, %failure, "a thing cannot be followed");
+        }
+    }
+}
+
+/// What was last told of a thing that cannot be followed, and when.
+#[derive(Debug, Default)]
+struct Trouble(Option<(String, Instant)>);
+
+impl Trouble {
+    /// Whether this is to be told: it is another trouble than before, or a while has passed.
+    fn is_new(&mut self, trouble: &str, now: Instant) -> bool {
+        let told = self.0.as_ref().filter(|(told, _)| told == trouble);
+        let is_new = told.is_none_or(|(_, when)| now.saturating_duration_since(*when) >= SAME_TROUBLE_AGAIN);
+        if is_new {
+            self.0 = Some((trouble.to_owned(), now));
+        }
+        is_new
+    }
 }
 
 async fn look_up(
@@ -191,4 +252,58 @@ async fn registered_in(chain: &Chain, from: u64, to: u64) -> Result<BTreeSet<B25
         }
     }
     Ok(things)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[test]
+    fn a_trouble_is_told_once_until_it_is_another_or_lasts() {
+        let (mut trouble, start) = (Trouble::default(), Instant::now());
+        assert!(trouble.is_new("refused", start));
+        assert!(!trouble.is_new("refused", start + SAME_TROUBLE_AGAIN - Duration::from_millis(1)));
+        assert!(trouble.is_new("refused", start + SAME_TROUBLE_AGAIN));
+        assert!(trouble.is_new("unreachable", start));
+        assert!(trouble.is_new("refused", start));
+    }
+
+    #[tokio::test]
+    async fn what_a_broker_refuses_is_tried_again_and_what_the_operator_forbids_is_not() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let way = |rule: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("gateway.toml");
+            std::fs::write(&file, format!("{rule}[[alias]]\nhost = 'broker.test'\naddress = '127.0.0.1'\n")).unwrap();
+            let config = crate::GatewayConfig::read(&file).unwrap();
+            let thing = format!(
+                r#"{{"@context": "https://www.w3.org/2022/wot/td/v1.1", "id": "urn:t", "title": "t", "security": "none",
+                "securityDefinitions": {{"none": {{"scheme": "nosec"}}}},
+                "events": {{"e": {{"forms": [{{"href": "mqtt://broker.test:{port}/door"}}]}}}}}}"#
+            );
+            Way {
+                id: B256::ZERO,
+                thing: Thing::parse(thing.as_bytes()).unwrap(),
+                operation: Operation::SubscribeEvent,
+                affordance: "e".to_owned(),
+                gateway: "g".to_owned(),
+                bindings: Arc::new(Bindings::new(config, crate::SystemResolver).unwrap()),
+                arrivals: mpsc::channel(1).0,
+                pause: Duration::from_millis(1),
+            }
+        };
+        // Nothing is allowed: it ends.
+        way("").follow().await;
+        // "Not authorized" of MQTT 5 (code 0x87), each time.
+        let allowed = format!("[[allow]]\nscheme = 'mqtt'\nhost = 'broker.test'\nport = {port}\npath = '/**'\n");
+        let following = tokio::spawn(way(&allowed).follow());
+        for _ in 0..3 {
+            let (mut broker, _) = listener.accept().await.unwrap();
+            let _ = broker.read(&mut [0; 256]).await.unwrap();
+            broker.write_all(&[0x20, 3, 0, 0x87, 0]).await.unwrap();
+        }
+        following.abort();
+    }
 }

@@ -58,6 +58,11 @@ pub const FOLLOWED_MAX: usize = 1_024;
 pub const LOOKED_UP_MAX: usize = 64;
 /// A trouble that lasts is logged again after this.
 pub const SAY_AGAIN: Duration = Duration::from_secs(60);
+/// A thing that cannot be followed for a reason that lasts, as a password that its broker refuses, is tried again after this:
+/// whoever mends it need not know of the gateway. Seldom enough not to be taken for an attack.
+pub const FOLLOW_AGAIN: Duration = Duration::from_secs(5 * 60);
+/// The same trouble with a thing is logged again after this.
+pub const SAME_TROUBLE_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// Failed requests whose reasons are remembered for the operator.
 pub const FAILURES_SHOWN_MAX: usize = 32;
 /// A reason that is shown, characters.

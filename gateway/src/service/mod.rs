@@ -71,14 +71,28 @@ impl Gateway {
     /// Works until it is dropped. A node that does not answer is asked again.
     pub async fn run(self) {
         let mut work = Work::new(self.bindings, self.key.address());
+        let mut told = None;
         loop {
             let opened = Session::open(self.node.clone(), self.key.clone(), self.status.clone(), &mut work).await;
             let error = match opened {
-                Ok(session) => session.run(&mut work).await,
+                Ok(mut session) => match session.step(&mut work).await {
+                    Ok(()) => {
+                        if told.take().is_some() {
+                            tracing::info!("the gateway works again");
+                        }
+                        session.run(&mut work).await
+                    }
+                    Err(error) => error,
+                },
                 Err(error) => error,
             };
-            tracing::warn!(%error, "the gateway cannot work: it tries again");
-            self.status.update(|status| status.problem = error.to_string());
+            let problem = error.to_string();
+            self.status.update(|status| status.problem.clone_from(&problem));
+            // A node that is away for an hour is one line.
+            if told.as_ref() != Some(&problem) {
+                tracing::warn!(%error, "the gateway cannot work: it tries again until it can");
+                told = Some(problem);
+            }
             tokio::time::sleep(NODE_RETRY).await;
         }
     }

@@ -1,6 +1,6 @@
 //! [`NodeRpc`]: the way to a node's JSON-RPC, over HTTP or inside its process.
 use super::limits::{NODE_ANSWER_BYTES_MAX, NODE_ANSWER_TIME, POLL};
-use crate::GatewayError;
+use crate::{GatewayError, error::innermost};
 use async_trait::async_trait;
 use pervade_chainspec::params::BATCH_MESSAGES_MAX;
 use serde_json::{Value, json};
@@ -60,7 +60,11 @@ impl HttpNode {
     async fn post(&self, method: &'static str, body: &Value) -> Result<Value, GatewayError> {
         let failed = |reason: String| GatewayError::Node { method, reason };
         let sent = self.client.post(&self.url).json(body).send().await;
-        let mut response = sent.map_err(|error| failed(format!("{}: {error}", self.url)))?;
+        let mut response = sent.map_err(|error| {
+            let advice =
+                if error.is_connect() { ": is the node running, and does it serve HTTP (--http) there?" } else { "" };
+            failed(format!("{}: {}{advice}", self.url, innermost(&error)))
+        })?;
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(error.to_string()))? {
             if bytes.len().saturating_add(chunk.len()) > NODE_ANSWER_BYTES_MAX {

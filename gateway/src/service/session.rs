@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// Waits for something to happen, and does what follows from it.
-    async fn step(&mut self, work: &mut Work) -> Result<(), GatewayError> {
+    pub(super) async fn step(&mut self, work: &mut Work) -> Result<(), GatewayError> {
         let mut ended = Vec::new();
         let has_room = work.mailbox.has_room();
         tokio::select! {

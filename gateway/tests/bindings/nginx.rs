@@ -131,6 +131,30 @@ async fn certificates_are_checked_both_ways() {
     assert_eq!(reach("other.example", trusting("other.example", Some("client"))).await, Err(FailureCode::Unreachable));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_certificate_has_expired_is_not_spoken_to_and_the_reason_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    fs::write(folder.path().join("t"), "21.5").unwrap();
+    let (certificate, key) = (tls("expired.pem"), tls("expired.key"));
+    let (certificate, key) = (certificate.display(), key.display());
+    let server = format!("listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};");
+    let _nginx = nginx(folder.path(), &server);
+    let trusted = format!("ca = ['{}']\n", tls("expired-ca.pem").display());
+    let gateway = bindings(&(trusted + &alias(HOST, "127.0.0.1") + &allow("https", HOST, port)), Names::none());
+    let thing = thing(&format!("https://{HOST}:{port}/t"), "");
+    let refused = patiently(|| async {
+        match read(&gateway, &thing).await {
+            Err(failure) if failure.reason.contains("certificate") => Ok(failure),
+            Err(failure) => Err(failure),
+            Ok(_) => panic!("it was spoken to"),
+        }
+    });
+    let failure = refused.await.unwrap();
+    assert_eq!(failure.code, FailureCode::Unreachable);
+    assert!(failure.reason.contains("expired"), "{failure}");
+}
+
 /// A server whose certificate is refused is there already.
 async fn patiently_tls(gateway: &Bindings, thing: &Thing) -> Result<(), FailureCode> {
     let answer = patiently(|| async {
