@@ -171,6 +171,25 @@ fn history_is_a_scope_for_each_entry() {
 }
 
 #[test]
+fn a_repetition_counts_its_passes() {
+    // Values that are so many minutes apart, the newest first.
+    let program = r#"{"layout":[{"name":"minutes","bits":8},{"repeat":"rest","layout":[{"name":"t","bits":16,"signed":true},
+        {"name":"ago","compute":"60 * minutes * repeat.index"}]}],
+        "observations":[{"property":"urn:t","value":"t","time":{"path":"ago","format":"s-ago"}}]}"#;
+    let payload = hex::decode("0a 0015 0014 fff0".replace(' ', "")).unwrap();
+    let found = compile(Format::Binary, program).normalize(B256::ZERO, &payload, NOW, &mut Counter::default()).unwrap();
+    let times: Vec<_> = found.iter().map(|observation| (NOW - observation.time_ms) / 60_000).collect();
+    assert_eq!(times, [0, 10, 20]);
+
+    // A bit says which of the values that follow count. An inner repetition counts for itself, and outside there is nothing to count.
+    let program = r#"{"layout":[{"name":"outside","compute":"default(repeat.index, 7)"},{"name":"valid","bits":8},{"repeat":"4","layout":[
+        {"repeat":"2","layout":[{"bits":4,"name":"n"},{"name":"twice","compute":"repeat.index"}]},
+        {"name":"v","compute":"10 * outside + repeat.index"},{"name":"ok","compute":"bit(valid, repeat.index)"}]}],
+        "observations":[{"property":"urn:t","value":"v","when":"ok"}]}"#;
+    assert_eq!(binary(program, "05 01020304"), ["t=70 Cel", "t=72 Cel"]);
+}
+
+#[test]
 fn senml_units_come_from_records() {
     let mapping = compile(
         Format::SenmlJson,

@@ -59,6 +59,7 @@ pub(crate) fn run(
         order: layout.order,
         window: (start, payload.len()),
         at: start.saturating_mul(8),
+        index: None,
         scopes: Scopes { scopes: vec![BTreeMap::new()] },
         on_scope,
     };
@@ -89,6 +90,8 @@ struct Reader<'a> {
     window: (usize, usize),
     /// Bits from the payload's beginning.
     at: usize,
+    /// Passes of the innermost repetition before this one.
+    index: Option<usize>,
     scopes: Scopes,
     on_scope: OnScope<'a>,
 }
@@ -155,6 +158,19 @@ impl Reader<'_> {
         work: &mut Work<'_>,
     ) -> Result<Flow, Error> {
         let count = count.map(|count| self.whole(count, work)).transpose()?;
+        let outer = self.index;
+        let flow = self.passes(count, items, shared, work);
+        self.index = outer;
+        flow
+    }
+
+    fn passes(
+        &mut self,
+        count: Option<usize>,
+        items: &[Item],
+        shared: bool,
+        work: &mut Work<'_>,
+    ) -> Result<Flow, Error> {
         let mut done = 0usize;
         loop {
             let more = match count {
@@ -165,6 +181,7 @@ impl Reader<'_> {
                 return Ok(Flow::On);
             }
             work.step()?;
+            self.index = Some(done);
             let before = self.at;
             if !shared {
                 self.scopes.scopes.push(BTreeMap::new());
@@ -304,6 +321,7 @@ impl Reader<'_> {
             (Some(reading), _) => reading.number(),
             (None, "payload.length") => count(self.payload.len()),
             (None, "payload.position") => count((self.at / 8).saturating_sub(self.window.0)),
+            (None, "repeat.index") => self.index.and_then(count),
             (None, "payload.remaining") => count(self.window.1.saturating_sub(self.at.div_ceil(8))),
             (None, _) => None,
         };
