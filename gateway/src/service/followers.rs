@@ -3,12 +3,13 @@ use super::{
     chain::{Chain, RegisteredThing},
     limits::{ARRIVED_MAX, FOLLOW_AGAIN, FOLLOWED_MAX, LOOKED_UP_MAX, SAME_TROUBLE_AGAIN, THING_BLOCKS_MAX},
 };
-use crate::{Bindings, Failure, FailureCode, GatewayError, Operation, Receipt, Thing};
+use crate::{Bindings, Failure, GatewayError, Operation, Receipt, Subscription, Thing};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolEvent;
 use pervade_evm_ext::things::IThings;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -60,7 +61,7 @@ impl Followers {
 
     /// Subscriptions that stand.
     pub(crate) fn len(&self) -> usize {
-        self.things.values().map(|followed| followed.tasks.len()).sum()
+        self.things.values().flat_map(|followed| &followed.tasks).filter(|task| !task.is_finished()).count()
     }
 
     /// Gateways of a followed thing.
@@ -163,40 +164,39 @@ struct Way {
 }
 
 impl Way {
-    /// Follows until the service ends, or until nothing but another description or configuration can help.
+    /// Follows until the service ends, or until nothing but another description or configuration can help. Whatever comes from
+    /// outside, as a refusal or a packet that is none, is no reason to give up.
     async fn follow(self) {
+        let Self { bindings, thing, operation, affordance, gateway, .. } = &self;
         let mut trouble = Trouble::default();
-        while let Err(failure) = self.follow_once(&mut trouble).await {
-            self.warn(&failure, &mut trouble);
-            if matches!(failure.code, FailureCode::NotAllowed | FailureCode::UnsupportedForm | FailureCode::Malformed) {
+        loop {
+            // Finding a name may take its time, which nobody else waits for.
+            let messages = match bindings.subscribe(thing, *operation, affordance, gateway).await {
+                Ok(messages) => messages,
+                Err(failure) => return self.warn(&failure, &mut trouble),
+            };
+            if self.forward(messages, &mut trouble).await.is_break() {
                 return;
             }
             tokio::time::sleep(self.pause).await;
         }
     }
 
-    /// Follows until the service ends. Else the failure that trying again at once does not mend.
-    async fn follow_once(&self, trouble: &mut Trouble) -> Result<(), Failure> {
-        let Self { bindings, thing, operation, affordance, gateway, .. } = self;
-        // Finding a name may take its time, which nobody else waits for.
-        let mut messages = bindings.subscribe(thing, *operation, affordance, gateway).await?;
-        let mut last = None;
+    /// Hands messages over until their subscription ends, or the service does.
+    async fn forward(&self, mut messages: Subscription, trouble: &mut Trouble) -> ControlFlow<()> {
         while let Some(next) = messages.next().await {
             match next {
                 Ok(message) => {
                     *trouble = Trouble::default();
                     let arrived = Arrived { thing: self.id, body: Bytes(message.body), receipt: message.receipt };
                     if self.arrivals.send(arrived).await.is_err() {
-                        return Ok(());
+                        return ControlFlow::Break(());
                     }
                 }
-                Err(failure) => {
-                    self.warn(&failure, trouble);
-                    last = Some(failure);
-                }
+                Err(failure) => self.warn(&failure, trouble),
             }
         }
-        last.map_or(Ok(()), Err)
+        ControlFlow::Continue(())
     }
 
     fn warn(&self, failure: &Failure, trouble: &mut Trouble) {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_broker_refuses_is_tried_again_and_what_the_operator_forbids_is_not() {
+    async fn what_a_broker_does_is_tried_again_and_what_the_operator_forbids_is_not() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let way = |rule: &str| {
@@ -296,13 +296,15 @@ mod tests {
         };
         // Nothing is allowed: it ends.
         way("").follow().await;
-        // "Not authorized" of MQTT 5 (code 0x87), each time.
         let allowed = format!("[[allow]]\nscheme = 'mqtt'\nhost = 'broker.test'\nport = {port}\npath = '/**'\n");
         let following = tokio::spawn(way(&allowed).follow());
-        for _ in 0..3 {
+        // Of MQTT 5: "not authorized", then a welcome and a packet that is none; each twice, and once more to see it tried again.
+        const REFUSAL: &[u8] = &[0x20, 3, 0, 0x87, 0];
+        const NONSENSE: &[u8] = &[0x20, 3, 0, 0, 0, 0x00, 0];
+        for answer in [REFUSAL, REFUSAL, NONSENSE, NONSENSE, REFUSAL] {
             let (mut broker, _) = listener.accept().await.unwrap();
             let _ = broker.read(&mut [0; 256]).await.unwrap();
-            broker.write_all(&[0x20, 3, 0, 0x87, 0]).await.unwrap();
+            broker.write_all(answer).await.unwrap();
         }
         following.abort();
     }
