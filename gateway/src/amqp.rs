@@ -143,11 +143,14 @@ pub(crate) async fn follow(
     loop {
         tokio::select! {
             delivery = next(&mut consumer), if waiting.is_none() && !window.is_full() => {
-                let delivery = delivery.map_err(|failure| {
-                    // Somebody will take it out of the queue.
-                    let transient = failure.transient || failure.code == FailureCode::TooLarge;
-                    Failure { transient, ..failure }
-                })?;
+                let delivery = match delivery {
+                    Err(failure) if failure.code == FailureCode::TooLarge => {
+                        // Somebody will take it out of the queue; until then each try is in vain, and pauses grow.
+                        line.established = false;
+                        return Err(Failure { transient: true, ..failure });
+                    }
+                    other => other?,
+                };
                 if delivery.data.len() > limits::UPLINK_BYTES_MAX {
                     // It would come again for ever, and the chain cannot take it: to the queue's dead letters.
                     let options = BasicNackOptions { requeue: false, ..Default::default() };
