@@ -1,5 +1,5 @@
 //! Messages count once each, in any order, and only as their thing signed them.
-use super::{CONTRACT, Device, OWNER, RELAYER, harness, refusal, send};
+use super::{CONTRACT, Device, OWNER, RELAYER, harness, refusal, send, trigger};
 use crate::{
     precompiles::harness::START,
     semantics::abi::ISemantics,
@@ -9,7 +9,7 @@ use crate::{
         signatures::{DeviceMessage, digest, domain},
     },
 };
-use alloy_primitives::{B256, FixedBytes, I256, U256, b256, hex, keccak256};
+use alloy_primitives::{B256, I256, U256, b256, hex, keccak256};
 use pervade_chainspec::params::{
     BATCH_MESSAGES_MAX, OBSERVED_AHEAD_MS_MAX, PAYLOAD_BYTES_MAX, SEMANTICS_ADDRESS, THINGS_ADDRESS,
 };
@@ -139,23 +139,12 @@ fn what_a_mapping_reads_is_kept_as_the_things_word_and_wakes_its_watchers() {
     let define = ISemantics::defineMappingCall { model, format, program: program.as_bytes().into() };
     let mapping = harness.send(OWNER, SEMANTICS_ADDRESS, U256::ZERO, &define).unwrap();
     let trigger = IThings::Trigger {
-        kind: IThings::TriggerKind::Threshold,
         thing,
-        otherThing: B256::ZERO,
         model,
         property: keccak256("urn:temperature"),
-        comparison: IThings::Comparison::Greater,
         threshold: I256::try_from(30).unwrap(),
-        exponent: 0,
-        hysteresis: U256::ZERO,
-        radiusMetres: 0,
-        maxAge: 0,
-        firstTime: 0,
-        interval: 0,
-        maxFirings: 0,
-        action: FixedBytes([1; 4]),
-        actionGas: 100_000,
         maxFeePerGas: 0,
+        ..trigger(IThings::TriggerKind::Threshold)
     };
     send(&mut harness, CONTRACT, &IThings::watchCall { trigger }).unwrap();
     let messages = vec![
